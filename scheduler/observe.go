@@ -1,0 +1,337 @@
+package scheduler
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// observe folds one event into what is known. It decides nothing: which node moves because of a fact stands here, what
+// to do about it stands in rules.go.
+func (c *Core) observe(now time.Time, event Event) {
+	switch e := event.(type) {
+	case Subscribed:
+		c.subscribed(now, e)
+	case Removed:
+		c.removed(e)
+	case Disconnected:
+		c.connected = false
+		c.note(Note{Alarm: true, Text: "the subscription to the Mesos master ended: " + e.Why})
+	case Offered:
+		c.offers = append(c.offers, e.Offers...)
+	case TaskUpdated:
+		c.taskUpdated(now, e)
+	case ExecutorEnded:
+		c.note(Note{Node: NodeName(e.Executor), Agent: e.Agent, Text: fmt.Sprintf("the executor ended (wait status %d); its tasks' updates follow", e.Status)})
+	case AgentRemoved:
+		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})
+	case KubeNodeSeen:
+		c.kube[e.Node.Host] = e.Node
+		c.stray(e.Node)
+		if n := c.hosts[e.Node.Host]; n != nil {
+			c.readiness(now, n)
+			c.watchDrift(n, e.Node)
+		}
+	case KubeNodeDeleted:
+		delete(c.kube, e.Host)
+		delete(c.strays, e.Host)
+		c.freed = true
+		if n := c.hosts[e.Host]; n != nil {
+			c.readiness(now, n)
+		}
+	case KubeSynced:
+		c.kubeSynced = true
+		c.freed = true
+	case DrainProgressed:
+		c.drainProgressed(e)
+	case NodeDrained:
+		if n := c.nodes[e.Node]; n != nil {
+			n.drained, n.drain.waiting = true, false
+		}
+	case KubeNodeForgotten:
+		if n := c.nodes[e.Node]; n != nil && n.Phase == Gone {
+			n.forgotten = true
+		}
+		c.strayForgotten(e.Node)
+	case OpFailed:
+		c.opFailed(now, e)
+	case ScaleRequested:
+		c.scaleRequested(now, e)
+	case Ticked:
+	default:
+		panic(fmt.Sprintf("unknown event %T", event))
+	}
+}
+
+// subscribed begins a subscription: filters, suppression and offers of before are void, and nothing that Mesos has not
+// said since is certain.
+func (c *Core) subscribed(now time.Time, e Subscribed) {
+	switch {
+	case c.meta.FrameworkID == "":
+		c.meta.FrameworkID = e.Framework
+		c.dirtyMeta = true
+	case c.meta.FrameworkID != e.Framework:
+		c.plan.Fatal = fmt.Sprintf("the Mesos master %s subscribed us as framework %s, but we are %s: "+
+			"check that --master names the cluster on which this framework's nodes run", e.Master, e.Framework, c.meta.FrameworkID)
+		return
+	}
+	c.note(Note{Text: fmt.Sprintf("subscribed to the Mesos master %s as framework %s", e.Master, e.Framework)})
+	c.connected, c.master = true, e.Master
+	clear(c.suppressed)
+	c.offers = nil
+	c.freed = false // a new subscription is offered everything anyway
+	c.reconcileNext = now
+	for _, n := range c.order {
+		n.ask, n.asked = now, 0
+		n.kill.next = now
+	}
+}
+
+// removed ends the process: with nodes recorded, a new framework ID would lose them.
+func (c *Core) removed(e Removed) {
+	if len(c.nodes) > 0 {
+		c.plan.Fatal = fmt.Sprintf("the Mesos master refuses framework ID %s (%s) while %d nodes are recorded: Mesos has ended or is ending their tasks. "+
+			"Check with the agents that no kubelet of this framework runs, delete the node records below the nodes znode, and start again to get a new framework ID",
+			c.meta.FrameworkID, e.Why, len(c.nodes))
+		return
+	}
+	c.plan.Fatal = fmt.Sprintf("the Mesos master refuses framework ID %s (%s); no node is recorded, so it was forgotten: start again to get a new one", c.meta.FrameworkID, e.Why)
+	c.meta.FrameworkID = ""
+	c.dirtyMeta = true
+}
+
+// taskUpdated accounts for a status update or a reconciliation's answer.
+func (c *Core) taskUpdated(now time.Time, e TaskUpdated) {
+	name, ours := e.Task.Node()
+	n := c.nodes[name]
+	if e.Update != "" {
+		agent := e.Agent
+		if agent == "" && n != nil {
+			agent = n.Agent
+		}
+		c.acks = append(c.acks, Acknowledge{Task: e.Task, Agent: agent, Update: e.Update})
+	}
+	switch {
+	case !ours:
+		c.note(Note{Task: e.Task, Agent: e.Agent, Alarm: true, Text: fmt.Sprintf("ignored %s of a task whose name is not ours", e.State)})
+	case n == nil:
+		c.orphaned(now, e, name)
+	case e.Agent != "" && e.Agent != n.Agent:
+		// Mesos answers GONE for a task asked about with another agent's ID; it says nothing about the task.
+		c.note(Note{Node: name, Agent: e.Agent, Task: e.Task, Text: fmt.Sprintf("ignored %s from agent %s: the task is on agent %s", e.State, e.Agent, n.Agent)})
+	default:
+		n.ask, n.asked = now.Add(c.config.ReconcileEvery), 0
+		c.nodeUpdated(now, n, e)
+	}
+}
+
+// orphaned handles the update of a task without a record. Below the counter its record was buried: the task must end.
+// Above it our memory is older than the world, and killing would be wrong.
+func (c *Core) orphaned(now time.Time, e TaskUpdated, name NodeName) {
+	if e.State.Over() || e.State == TaskGoneByOperator {
+		delete(c.orphans, e.Task)
+		return
+	}
+	number, _ := name.Number()
+	if number > c.meta.Counter {
+		c.note(Note{Task: e.Task, Agent: e.Agent, Alarm: true, Text: fmt.Sprintf("task %s has a number that was never given out (the counter stands at %d): "+
+			"the saved state is older than the cluster, was a backup restored? The task is left alone; end it by hand if it is not wanted", e.Task, c.meta.Counter)})
+		c.meta.Counter = number
+		c.dirtyMeta = true
+		c.orphans[e.Task] = &orphan{agent: e.Agent, kill: retry{waiting: true}}
+		return
+	}
+	if known := c.orphans[e.Task]; known == nil {
+		c.orphans[e.Task] = &orphan{agent: e.Agent}
+		c.note(Note{Task: e.Task, Agent: e.Agent, Alarm: true, Text: fmt.Sprintf("task %s (%s) has no record: it was buried before, it is killed now", e.Task, e.State)})
+	} else if e.Agent != "" {
+		known.agent = e.Agent
+	}
+}
+
+// nodeUpdated moves a node by a state of its task. The exhaustive table of phases and states is in state_test.go.
+func (c *Core) nodeUpdated(now time.Time, n *node, e TaskUpdated) {
+	if e.Healthy != HealthUnknown {
+		n.health = e.Healthy
+	}
+	switch {
+	case n.Phase == Gone:
+		// The task's end is accounted for; whatever comes later was sent before it.
+	case e.State.Over() || e.State == TaskGoneByOperator:
+		c.taskEnded(now, n, e)
+	case e.State == TaskUnreachable || e.State == TaskLost || e.State == TaskUnknown:
+		c.taskLost(now, n, e)
+	default:
+		c.taskAlive(now, n, e)
+	}
+}
+
+// taskEnded: no process of the task is left, or the operator says so of the agent.
+func (c *Core) taskEnded(now time.Time, n *node, e TaskUpdated) {
+	p := c.pools[n.Pool]
+	if failure := !n.retired() && n.leaving == "" && !blameless(e); failure {
+		p.failures++
+		p.launchAfter = now.Add(p.Backoff.after(p.failures))
+		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Alarm: true,
+			Text: fmt.Sprintf("%s on host %s: failure %d in a row of the pool; next launch not before %s", describe(e), n.Host, p.failures, p.launchAfter.UTC().Format(time.RFC3339))})
+	}
+	c.move(now, n, Gone, describe(e))
+}
+
+// blameless reports whether an end says nothing against the pool: nobody tried to run the task.
+func blameless(e TaskUpdated) bool {
+	return e.State == TaskGone || e.State == TaskGoneByOperator || e.State == TaskDropped &&
+		(e.Reason == "REASON_AGENT_DRAINING" || e.Reason == "REASON_INVALID_OFFERS" || e.Reason == "REASON_AGENT_RESTARTED")
+}
+
+// taskLost: Mesos cannot say; the processes may still run.
+func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
+	switch n.Phase {
+	case Launching, NotReady, Ready:
+		c.move(now, n, Unreachable, describe(e))
+	case Unreachable, Draining, Stopping:
+		c.explain(n, describe(e))
+	}
+}
+
+// taskAlive: the task is there.
+func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
+	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
+		n.leaving = describe(e)
+	}
+	switch n.Phase {
+	case Launching:
+		if e.State != TaskStaging { // staged is what a launch is before anything runs
+			c.move(now, n, NotReady, "the executor runs; waiting for Kubernetes to say Ready")
+			c.readiness(now, n)
+		}
+	case Unreachable:
+		c.move(now, n, NotReady, "the agent is back; waiting for Kubernetes to say Ready")
+		c.readiness(now, n)
+	case Stopping:
+		if e.Reason == "REASON_AGENT_REREGISTERED" {
+			n.kill.next = now // kills sent while it was away are lost
+		}
+	}
+}
+
+// readiness moves a running node by what Kubernetes says of its Node object. An object of another launch says nothing.
+func (c *Core) readiness(now time.Time, n *node) {
+	seen, there := c.kube[n.Host]
+	ready := there && seen.Ready && seen.ProviderID == n.Name.ProviderID(c.meta.FrameworkID)
+	switch {
+	case n.Phase == NotReady && ready:
+		c.move(now, n, Ready, "Kubernetes says Ready")
+		c.pools[n.Pool].failures = 0
+	case n.Phase == Ready && !ready && there:
+		c.move(now, n, NotReady, "Kubernetes says not Ready: "+seen.ReadyWhy)
+	case n.Phase == Ready && !ready:
+		c.move(now, n, NotReady, "the Kubernetes Node was deleted")
+	}
+}
+
+func (c *Core) drainProgressed(e DrainProgressed) {
+	n := c.nodes[e.Node]
+	if n == nil || n.Phase != Draining {
+		return
+	}
+	n.progress = e
+	c.explain(n, drainWhy(e))
+}
+
+// drainWhy says what a drain waits for.
+func drainWhy(e DrainProgressed) string {
+	if len(e.Blocked) > 0 {
+		return fmt.Sprintf("draining, %d pods left; blocked: %s", e.PodsLeft, strings.Join(e.Blocked, "; "))
+	}
+	return fmt.Sprintf("draining, %d pods left", e.PodsLeft)
+}
+
+func (c *Core) opFailed(now time.Time, e OpFailed) {
+	n := c.nodes[e.Op.For()]
+	if n == nil {
+		for _, stray := range c.strays {
+			stray.waiting = false
+		}
+		return
+	}
+	c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: fmt.Sprintf("%s failed: %s", e.Op, e.Why)})
+	switch e.Op.(type) {
+	case Drain:
+		n.drain.waiting = false
+		c.explain(n, "the drain failed, it is tried again: "+e.Why)
+	case ForgetKubeNode:
+		n.forget.waiting = false
+		c.explain(n, "deleting the Kubernetes Node failed, it is tried again: "+e.Why)
+	}
+}
+
+// stray notes a Node object of ours whose record is gone. One with a number that was never given out is left alone: then
+// our memory is older than the world.
+func (c *Core) stray(seen KubeNode) {
+	name := c.ownNode(seen.ProviderID)
+	number, ours := name.Number()
+	if !ours || number > c.meta.Counter || c.nodes[name] != nil {
+		delete(c.strays, seen.Host)
+		return
+	}
+	if c.strays[seen.Host] == nil {
+		c.strays[seen.Host] = &retry{}
+	}
+}
+
+// ownNode is the node that a provider ID of this framework names; empty: it is not one of this framework.
+func (c *Core) ownNode(providerID string) NodeName {
+	name, ours := strings.CutPrefix(providerID, NodeName("").ProviderID(c.meta.FrameworkID))
+	if !ours || c.meta.FrameworkID == "" {
+		return ""
+	}
+	return NodeName(name)
+}
+
+// strayForgotten ends the deletion of a Node object that had no record.
+func (c *Core) strayForgotten(name NodeName) {
+	for host := range c.strays {
+		if c.kube[host].ProviderID == name.ProviderID(c.meta.FrameworkID) {
+			delete(c.strays, host)
+			delete(c.kube, host)
+		}
+	}
+}
+
+func (c *Core) scaleRequested(_ time.Time, e ScaleRequested) {
+	p := c.pools[e.Pool]
+	switch {
+	case p == nil:
+		c.plan.Replies = append(c.plan.Replies, Reply{e.Request, fmt.Sprintf("pool is %q, want one of %v", e.Pool, c.poolNames())})
+	case e.Nodes < 0:
+		c.plan.Replies = append(c.plan.Replies, Reply{e.Request, fmt.Sprintf("nodes is %d, want 0 or more", e.Nodes)})
+	default:
+		c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator scales the pool from %d to %d nodes", p.Nodes, e.Nodes)})
+		c.freed = c.freed || e.Nodes > p.Nodes
+		p.Nodes = e.Nodes
+		c.dirtyPools[p.Name] = true
+		c.plan.Replies = append(c.plan.Replies, Reply{Request: e.Request})
+	}
+}
+
+// describe says what a status update says.
+func describe(e TaskUpdated) string {
+	text := "Mesos says TASK_" + string(e.State)
+	if e.Reason != "" {
+		text += ", " + e.Reason
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+// after is the wait after the given number of failures in a row.
+func (b Backoff) after(failures int) time.Duration {
+	wait := float64(b.Initial)
+	for i := 1; i < failures && wait < float64(b.Max); i++ {
+		wait *= b.Factor.Float()
+	}
+	return min(time.Duration(wait), time.Duration(b.Max))
+}

@@ -1,0 +1,20 @@
+package scheduler
+
+// Offer is what one agent has to give at the moment, to one role.
+type Offer struct {
+	ID    OfferID
+	Agent AgentID
+	Host  Hostname
+	// Role is the role that the offer was allocated to.
+	Role      Role
+	Resources []Resource
+	// Attributes are the agent's, in the offer's order.
+	Attributes []Attribute
+	Region     string
+	Zone       string
+	// UnavailableFrom is the start of a planned maintenance in nanoseconds since 1970; 0: none is planned.
+	UnavailableFrom int64
+}
+
+// Attribute is one of an agent's attributes, with its value as Mesos writes it: a number, a text, "[1-3, 7-9]" or "{a,b}".
+type Attribute struct{ Name, Value string }

@@ -1,0 +1,101 @@
+package scheduler
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// View is what an operator can see of the core: a copy, safe to hand on.
+type View struct {
+	FrameworkID FrameworkID `json:"frameworkID"`
+	// Master is the Mesos master that we are subscribed to; empty: to none.
+	Master string `json:"master"`
+	// KubernetesSeen: the Kubernetes API server has listed its nodes since the start.
+	KubernetesSeen bool       `json:"kubernetesSeen"`
+	Pools          []PoolView `json:"pools"`
+	Nodes          []NodeView `json:"nodes"`
+	// Orphans are tasks of ours that no record knows.
+	Orphans []TaskID `json:"orphans"`
+}
+
+// PoolView is a pool, how its nodes stand, and why agents were not used.
+type PoolView struct {
+	Pool
+	Phases   map[Phase]int `json:"phases"`
+	Missing  int           `json:"missing"`
+	Refusals []RefusalView `json:"refusals"`
+	Backoff  *time.Time    `json:"launchAfter,omitempty"`
+}
+
+// RefusalView is the last reason for which an agent was not used.
+type RefusalView struct {
+	Agent AgentID   `json:"agent"`
+	Host  Hostname  `json:"host"`
+	At    time.Time `json:"at"`
+	Why   string    `json:"why"`
+}
+
+// NodeView is a node's record and what is known beyond it.
+type NodeView struct {
+	Node
+	Health Health `json:"health"`
+	// AllocatableCPU counts thousandths of a CPU, AllocatableMem bytes; both 0 while Kubernetes has no such Node.
+	AllocatableCPU int64 `json:"allocatableCPU"`
+	AllocatableMem int64 `json:"allocatableMem"`
+	// Drift says how Allocatable differs from what was granted; empty: it does not, or it is not known.
+	Drift    string   `json:"drift,omitempty"`
+	PodsLeft int      `json:"podsLeft,omitempty"`
+	Blocked  []string `json:"blocked,omitempty"`
+}
+
+// View copies what an operator can see. It costs time in proportion to nodes and refusals.
+func (c *Core) View(now time.Time) View {
+	v := View{
+		FrameworkID: c.meta.FrameworkID, KubernetesSeen: c.kubeSynced,
+		Pools: []PoolView{}, Nodes: make([]NodeView, 0, len(c.order)), Orphans: slices.Sorted(maps.Keys(c.orphans)),
+	}
+	if c.connected {
+		v.Master = c.master
+	}
+	demand := c.demand(now)
+	for _, name := range c.poolNames() {
+		v.Pools = append(v.Pools, c.poolView(c.pools[name], now, demand[name]))
+	}
+	for _, n := range c.order {
+		v.Nodes = append(v.Nodes, c.nodeView(n))
+	}
+	return v
+}
+
+func (c *Core) poolView(p *pool, now time.Time, missing int) PoolView {
+	view := PoolView{Pool: p.Pool, Phases: map[Phase]int{}, Missing: missing, Refusals: []RefusalView{}}
+	for _, n := range c.order {
+		if n.Pool == p.Name {
+			view.Phases[n.Phase]++
+		}
+	}
+	for _, agent := range slices.Sorted(maps.Keys(p.refusals)) {
+		r := p.refusals[agent]
+		view.Refusals = append(view.Refusals, RefusalView{agent, r.Host, r.At, r.Why})
+	}
+	if now.Before(p.launchAfter) {
+		until := p.launchAfter
+		view.Backoff = &until
+	}
+	return view
+}
+
+func (c *Core) nodeView(n *node) NodeView {
+	view := NodeView{Node: n.Node, Health: n.health}
+	if n.Phase == Draining {
+		view.PodsLeft, view.Blocked = n.progress.PodsLeft, slices.Clone(n.progress.Blocked)
+	}
+	seen, there := c.kube[n.Host]
+	if !there || seen.ProviderID != n.Name.ProviderID(c.meta.FrameworkID) {
+		return view
+	}
+	view.AllocatableCPU, view.AllocatableMem = seen.AllocatableCPU, seen.AllocatableMem
+	view.Drift = drift(n.Slice(), seen)
+	return view
+}
