@@ -41,6 +41,12 @@ type (
 		Status   int // the raw wait status
 	}
 
+	// ExecutorDraining: an executor drains its node by itself, because it was told to end by somebody else than us.
+	ExecutorDraining struct {
+		Node NodeName
+		Why  string
+	}
+
 	// AgentRemoved: Mesos removed the agent; updates of its tasks tell what that means.
 	AgentRemoved struct{ Agent AgentID }
 
@@ -90,6 +96,7 @@ func (Disconnected) event()      {}
 func (Offered) event()           {}
 func (TaskUpdated) event()       {}
 func (ExecutorEnded) event()     {}
+func (ExecutorDraining) event()  {}
 func (AgentRemoved) event()      {}
 func (KubeNodeSeen) event()      {}
 func (KubeNodeDeleted) event()   {}

@@ -23,6 +23,10 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.taskUpdated(now, e)
 	case ExecutorEnded:
 		c.note(Note{Node: NodeName(e.Executor), Agent: e.Agent, Text: fmt.Sprintf("the executor ended (wait status %d); its tasks' updates follow", e.Status)})
+	case ExecutorDraining:
+		if n := c.nodes[e.Node]; n != nil && n.leaving == "" {
+			n.leaving = e.Why
+		}
 	case AgentRemoved:
 		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})
 	case KubeNodeSeen:
@@ -49,10 +53,7 @@ func (c *Core) observe(now time.Time, event Event) {
 			n.drained, n.drain.waiting = true, false
 		}
 	case KubeNodeForgotten:
-		if n := c.nodes[e.Node]; n != nil && n.Phase == Gone {
-			n.forgotten = true
-		}
-		c.strayForgotten(e.Node)
+		c.kubeNodeForgotten(e.Node)
 	case OpFailed:
 		c.opFailed(now, e)
 	case ScaleRequested:
@@ -172,8 +173,10 @@ func (c *Core) taskEnded(now time.Time, n *node, e TaskUpdated) {
 	if failure := !n.retired() && n.leaving == "" && !blameless(e); failure {
 		p.failures++
 		p.launchAfter = now.Add(p.Backoff.after(p.failures))
-		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Alarm: true,
-			Text: fmt.Sprintf("%s on host %s: failure %d in a row of the pool; next launch not before %s", describe(e), n.Host, p.failures, p.launchAfter.UTC().Format(time.RFC3339))})
+		c.note(Note{
+			Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Alarm: true,
+			Text: fmt.Sprintf("%s on host %s: failure %d in a row of the pool; next launch not before %s", describe(e), n.Host, p.failures, p.launchAfter.UTC().Format(time.RFC3339)),
+		})
 	}
 	c.move(now, n, Gone, describe(e))
 }
@@ -289,13 +292,23 @@ func (c *Core) ownNode(providerID string) NodeName {
 	return NodeName(name)
 }
 
-// strayForgotten ends the deletion of a Node object that had no record.
-func (c *Core) strayForgotten(name NodeName) {
+// kubeNodeForgotten: the Node object of the launch is not there any more, whatever the watch has said last.
+func (c *Core) kubeNodeForgotten(name NodeName) {
+	if n := c.nodes[name]; n != nil {
+		n.forgotten = n.Phase == Gone
+		c.unseen(n.Host, name)
+	}
 	for host := range c.strays {
-		if c.kube[host].ProviderID == name.ProviderID(c.meta.FrameworkID) {
-			delete(c.strays, host)
-			delete(c.kube, host)
-		}
+		c.unseen(host, name)
+	}
+}
+
+// unseen takes the Node object of the named launch out of what is known of a host.
+func (c *Core) unseen(host Hostname, name NodeName) {
+	if c.kube[host].ProviderID == name.ProviderID(c.meta.FrameworkID) {
+		delete(c.kube, host)
+		delete(c.strays, host)
+		c.freed = true
 	}
 }
 

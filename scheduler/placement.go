@@ -48,7 +48,8 @@ func gather(offers []Offer) []*supply {
 		at := key{o.Agent, o.Role}
 		s := index[at]
 		if s == nil {
-			s = &supply{agent: o.Agent, host: o.Host, role: o.Role}
+			// Host names are compared without case, and Kubernetes writes them in lower case.
+			s = &supply{agent: o.Agent, host: Hostname(strings.ToLower(string(o.Host))), role: o.Role}
 			index[at] = s
 			supplies = append(supplies, s)
 		}

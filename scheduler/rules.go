@@ -46,8 +46,9 @@ func (c *Core) endOrphans(now time.Time) {
 	}
 	for _, task := range slices.Sorted(maps.Keys(c.orphans)) {
 		if o := c.orphans[task]; o.kill.due(now) {
-			o.kill.tried(now)
-			c.call(Kill{Task: task, Agent: o.agent, Grace: time.Duration(DefaultPool().Drain.Deadline), Why: "the task has no record"})
+			grace := time.Duration(DefaultPool().Drain.Deadline)
+			o.kill.tried(now.Add(grace))
+			c.call(Kill{Task: task, Agent: o.agent, Grace: grace, Why: "the task has no record"})
 		}
 	}
 }
@@ -143,7 +144,7 @@ func (c *Core) stopDrained(now time.Time) {
 		if !c.connected || !n.kill.due(now) {
 			continue
 		}
-		n.kill.tried(now)
+		n.kill.tried(now.Add(c.config.StopGrace))
 		c.call(TellDrained{Node: n.Name, Agent: n.Agent, Executor: n.Name.Executor()})
 		for _, task := range n.Tasks {
 			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.config.StopGrace, Why: n.Why})
@@ -162,8 +163,10 @@ func (c *Core) endDrain(now time.Time, n *node) {
 		c.move(now, n, Stopping, fmt.Sprintf("the drain's deadline of %s has passed; last: %s", n.Drain.Deadline, n.Why))
 	case !n.overdue:
 		n.overdue = true
-		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true,
-			Text: fmt.Sprintf("the drain's deadline of %s has passed; the pool's policy is to wait; last: %s", n.Drain.Deadline, n.Why)})
+		c.note(Note{
+			Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true,
+			Text: fmt.Sprintf("the drain's deadline of %s has passed; the pool's policy is to wait; last: %s", n.Drain.Deadline, n.Why),
+		})
 	}
 }
 

@@ -84,6 +84,8 @@ func (c command) event(framework FrameworkID) Event {
 		}
 	case "failure":
 		return ExecutorEnded{Executor: ExecutorID(c.word(0)), Agent: AgentID(c.option("agent")), Status: 9}
+	case "executordrains":
+		return ExecutorDraining{Node: NodeName(c.word(0)), Why: c.option("why")}
 	case "node":
 		return c.kubeNode(framework)
 	case "progress":
@@ -170,9 +172,9 @@ func (c command) opFailed(framework FrameworkID) Event {
 	var op Op
 	switch c.word(0) {
 	case "drain":
-		op = Drain{Node: name, ProviderID: name.ProviderID(framework)}
+		op = Drain{Node: name, Host: "h2", ProviderID: name.ProviderID(framework)}
 	case "forget":
-		op = ForgetKubeNode{Node: name, ProviderID: name.ProviderID(framework)}
+		op = ForgetKubeNode{Node: name, Host: "h2", ProviderID: name.ProviderID(framework)}
 	default:
 		c.t.Fatalf("%s: unknown operation %q", c.Pos, c.word(0))
 	}
