@@ -23,6 +23,7 @@ import (
 //	scale POOL N                                            … and from the operator
 //	wait DURATION                                           time passes; the core is woken when it asked for it
 //	state                                                   prints the records
+//	table ready|silent                                      the phase after each task state, for every phase
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		w := newTranscript()
@@ -98,6 +99,8 @@ func (w *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		w.step(Ticked{})
 	case "wait":
 		w.wait(t, line.word(0))
+	case "table":
+		return phaseTable(line.word(0) == "ready")
 	case "state":
 		for _, n := range w.core.View(w.now).Nodes {
 			fmt.Fprintf(&w.out, "%s on %s (%s): %s since %s: %s\n", n.Name, n.Host, n.Agent, n.Phase, w.ago(n.Since), n.Why)
