@@ -98,12 +98,14 @@ type node struct {
 	// drift is how Allocatable last differed from what was granted.
 	drift string
 
-	kill     retry
-	drain    retry
-	drained  bool
-	progress DrainProgressed
-	overdue  bool // that the deadline passed and the drain goes on has been noted
-	forget   retry
+	kill    retry
+	drain   retry
+	drained bool
+	// drainOver: the executor need not drain any more when it is told to stop.
+	drainOver bool
+	progress  DrainProgressed
+	overdue   bool // that the deadline passed and the drain goes on has been noted
+	forget    retry
 	// forgotten: the Kubernetes Node is gone.
 	forgotten bool
 }

@@ -51,6 +51,8 @@ func (c *Core) observe(now time.Time, event Event) {
 	case NodeDrained:
 		if n := c.nodes[e.Node]; n != nil {
 			n.drained, n.drain.waiting = true, false
+			// A Node that was not there yet may still register, and get pods: then the executor must drain.
+			n.drainOver = c.registered(n)
 		}
 	case KubeNodeForgotten:
 		c.kubeNodeForgotten(e.Node)
@@ -221,7 +223,7 @@ func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
 // readiness moves a running node by what Kubernetes says of its Node object. An object of another launch says nothing.
 func (c *Core) readiness(now time.Time, n *node) {
 	seen, there := c.kube[n.Host]
-	ready := there && seen.Ready && seen.ProviderID == n.Name.ProviderID(c.meta.FrameworkID)
+	ready := seen.Ready && c.registered(n)
 	switch {
 	case n.Phase == NotReady && ready:
 		c.move(now, n, Ready, "Kubernetes says Ready")
@@ -231,6 +233,11 @@ func (c *Core) readiness(now time.Time, n *node) {
 	case n.Phase == Ready && !ready:
 		c.move(now, n, NotReady, "the Kubernetes Node was deleted")
 	}
+}
+
+// registered reports whether Kubernetes has the Node object of this launch.
+func (c *Core) registered(n *node) bool {
+	return c.kube[n.Host].ProviderID == n.Name.ProviderID(c.meta.FrameworkID)
 }
 
 func (c *Core) drainProgressed(e DrainProgressed) {

@@ -145,7 +145,9 @@ func (c *Core) stopDrained(now time.Time) {
 			continue
 		}
 		n.kill.tried(now.Add(c.config.StopGrace))
-		c.call(TellDrained{Node: n.Name, Agent: n.Agent, Executor: n.Name.Executor()})
+		if n.drainOver {
+			c.call(TellDrained{Node: n.Name, Agent: n.Agent, Executor: n.Name.Executor()})
+		}
 		for _, task := range n.Tasks {
 			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.config.StopGrace, Why: n.Why})
 		}
@@ -159,6 +161,7 @@ func (c *Core) endDrain(now time.Time, n *node) {
 		c.move(now, n, Stopping, "drained")
 	case now.Before(n.DrainBy):
 	case n.Drain.Then == Force:
+		n.drainOver = true
 		c.cancelDrain(n, "the drain's deadline has passed")
 		c.move(now, n, Stopping, fmt.Sprintf("the drain's deadline of %s has passed; last: %s", n.Drain.Deadline, n.Why))
 	case !n.overdue:

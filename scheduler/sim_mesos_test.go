@@ -220,8 +220,8 @@ func (w *world) kill(c Kill) {
 	case !t.stopping:
 		n, recorded := w.saved.nodes[t.node]
 		if object := w.objects[t.agent.host]; recorded && object != nil && object.ProviderID == t.node.ProviderID("fw-1") &&
-			object.pods > 0 && w.now.Before(n.DrainBy) {
-			w.violated("kill of %s with %d pods on it, before its deadline", c.Task, object.pods)
+			object.pods > 0 && t.told && w.now.Before(n.DrainBy) {
+			w.violated("kill of %s with %d pods on it, before its deadline, and its executor was told not to drain", c.Task, object.pods)
 		}
 		t.stopping = true
 		w.later(100*time.Millisecond, 10*time.Second, func() { w.end(t, TaskKilled, "") })

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Int("sim.seeds", 300, "number of seeds that TestSimulation runs")
+	simSeeds = flag.Int("sim.seeds", 1000, "number of seeds that TestSimulation runs")
 	simSeed  = flag.Uint64("sim.seed", 0, "run this seed alone and print its transcript")
 )
 

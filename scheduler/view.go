@@ -91,10 +91,10 @@ func (c *Core) nodeView(n *node) NodeView {
 	if n.Phase == Draining {
 		view.PodsLeft, view.Blocked = n.progress.PodsLeft, slices.Clone(n.progress.Blocked)
 	}
-	seen, there := c.kube[n.Host]
-	if !there || seen.ProviderID != n.Name.ProviderID(c.meta.FrameworkID) {
+	if !c.registered(n) {
 		return view
 	}
+	seen := c.kube[n.Host]
 	view.AllocatableCPU, view.AllocatableMem = seen.AllocatableCPU, seen.AllocatableMem
 	view.Drift = drift(n.Slice(), seen)
 	return view
