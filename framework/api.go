@@ -1,0 +1,179 @@
+package framework
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"k8s-framework/scheduler"
+)
+
+// maxRequest bounds the body of an operator's request, in bytes.
+const maxRequest = 1 << 20
+
+// answerWithin bounds how long an operator waits for the loop.
+const answerWithin = 15 * time.Second
+
+// operatorAPI serves the operators: the leader answers, a standby redirects to it.
+//
+//	GET  /healthz            200 while the process works
+//	GET  /readyz             200 when it leads and is subscribed, or stands by
+//	GET  /metrics            Prometheus
+//	GET  /state              scheduler.View as JSON
+//	POST /pools/NAME/scale   {"nodes": N}: stored before it is answered
+type operatorAPI struct {
+	// leading is the loop while we lead.
+	leading  atomic.Pointer[loop]
+	election atomic.Pointer[election]
+	registry *prometheus.Registry
+}
+
+// election names the advertised host:port of the instance that leads; empty: none does.
+type election func(ctx context.Context) (string, error)
+
+// lead lets a loop answer, or, with nil, whoever leads.
+func (a *operatorAPI) lead(l *loop) { a.leading.Store(l) }
+
+// handler routes the requests.
+func (a *operatorAPI) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /state", a.byLeader(a.state))
+	mux.HandleFunc("POST /pools/{pool}/scale", a.byLeader(a.scale))
+	return mux
+}
+
+// byLeader lets the leader answer; a standby redirects there.
+func (a *operatorAPI) byLeader(answer func(http.ResponseWriter, *http.Request, *loop)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if l := a.leading.Load(); l != nil {
+			answer(w, r, l)
+			return
+		}
+		var address string
+		if ask := a.election.Load(); ask != nil {
+			address, _ = (*ask)(r.Context()) // while ZooKeeper does not answer, nobody is known to lead
+		}
+		if address == "" {
+			refuse(w, http.StatusServiceUnavailable, "no instance leads at the moment: try again in some seconds")
+			return
+		}
+		target := url.URL{Scheme: "http", Host: address, Path: r.URL.Path, RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
+	}
+}
+
+func (a *operatorAPI) ready(w http.ResponseWriter, r *http.Request) {
+	l := a.leading.Load()
+	if l == nil {
+		fmt.Fprintln(w, "standby")
+		return
+	}
+	view, err := l.view(r.Context())
+	switch {
+	case err != nil:
+		refuse(w, http.StatusServiceUnavailable, err.Error())
+	case view.Master == "":
+		refuse(w, http.StatusServiceUnavailable, "leading, but not subscribed to a Mesos master")
+	case !view.KubernetesSeen:
+		refuse(w, http.StatusServiceUnavailable, "leading, but the Kubernetes API server has not answered yet")
+	default:
+		fmt.Fprintln(w, "leading")
+	}
+}
+
+func (a *operatorAPI) state(w http.ResponseWriter, r *http.Request, l *loop) {
+	view, err := l.view(r.Context())
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	answerJSON(w, view)
+}
+
+func (a *operatorAPI) scale(w http.ResponseWriter, r *http.Request, l *loop) {
+	var wanted struct {
+		Nodes *int `json:"nodes"`
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "read the request: "+err.Error())
+		return
+	}
+	if err := decodeStrict(body, &wanted); err != nil || wanted.Nodes == nil {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("the request is %q, want {\"nodes\": N}", body))
+		return
+	}
+	reply, err := l.request(r.Context(), func(number int64) scheduler.Event {
+		return scheduler.ScaleRequested{Request: number, Pool: scheduler.PoolName(r.PathValue("pool")), Nodes: *wanted.Nodes}
+	})
+	switch {
+	case err != nil:
+		refuse(w, http.StatusServiceUnavailable, err.Error())
+	case reply.Problem != "":
+		refuse(w, http.StatusUnprocessableEntity, reply.Problem)
+	default:
+		answerJSON(w, wanted)
+	}
+}
+
+// view is for metrics: a standby has none.
+func (a *operatorAPI) view() (scheduler.View, bool) {
+	l := a.leading.Load()
+	if l == nil {
+		return scheduler.View{}, false
+	}
+	view, err := l.view(context.Background())
+	return view, err == nil
+}
+
+// view asks the loop for what an operator can see.
+func (l *loop) view(ctx context.Context) (scheduler.View, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	answer := make(chan scheduler.View, 1)
+	select {
+	case l.views <- answer:
+	case <-ctx.Done():
+		return scheduler.View{}, fmt.Errorf("the loop has not answered within %s", answerWithin)
+	}
+	return <-answer, nil
+}
+
+// request hands an operator's request to the loop and waits until it is stored or refused.
+func (l *loop) request(ctx context.Context, event func(number int64) scheduler.Event) (scheduler.Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	answer := make(chan scheduler.Reply, 1)
+	select {
+	case l.requests <- request{event, answer}:
+	case <-ctx.Done():
+		return scheduler.Reply{}, fmt.Errorf("the loop has not taken the request within %s; nothing was changed", answerWithin)
+	}
+	select {
+	case reply := <-answer:
+		return reply, nil
+	case <-ctx.Done():
+		return scheduler.Reply{}, fmt.Errorf("the loop has not answered within %s; look at the state to see whether the request was stored", answerWithin)
+	}
+}
+
+func answerJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	// The status is sent; an operator who left is nobody's error.
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func refuse(w http.ResponseWriter, status int, why string) {
+	http.Error(w, why, status)
+}

@@ -1,0 +1,242 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"k8s-framework/scheduler"
+)
+
+// Store makes the changes of a plan durable, all or none, and only while we lead.
+type Store interface {
+	Save(ctx context.Context, changes []scheduler.Change) error
+}
+
+// Caller sends one call to the Mesos master. A nil error means that the master took it, not that it was done.
+type Caller interface {
+	Call(ctx context.Context, call scheduler.Call) error
+}
+
+// Operator performs one operation on Kubernetes. It returns at once; results come back as events.
+type Operator interface {
+	Perform(op scheduler.Op)
+}
+
+// Lease says whether we may act. Lost is closed when we may never act again, and Err says why.
+type Lease interface {
+	Valid(now time.Time) bool
+	Lost() <-chan struct{}
+	Err() error
+}
+
+// maxBatch bounds how many events share one Step and one Save.
+const maxBatch = 1000
+
+// loop is the whole imperative program: one goroutine takes events, asks the core, and performs its plan.
+type loop struct {
+	core     *scheduler.Core
+	events   chan scheduler.Event
+	requests chan request
+	views    chan chan<- scheduler.View
+
+	store    Store
+	caller   Caller
+	operator Operator
+	lease    Lease
+
+	now     func() time.Time
+	log     *logrus.Entry
+	metrics *metrics
+
+	waiting map[int64]chan<- scheduler.Reply
+	last    int64
+}
+
+// newLoop makes the loop of an instance; its store, caller, operator and lease are still to be set.
+func newLoop(core *scheduler.Core, i *instance) *loop {
+	return &loop{
+		core:     core,
+		events:   make(chan scheduler.Event, eventRoom),
+		requests: make(chan request),
+		views:    make(chan chan<- scheduler.View),
+		now:      time.Now,
+		log:      i.Log,
+		metrics:  i.metrics,
+		waiting:  map[int64]chan<- scheduler.Reply{},
+	}
+}
+
+// deliver takes events for the loop; it waits while too many wait already, and gives up when ctx ends.
+func (l *loop) deliver(ctx context.Context) func(scheduler.Event) {
+	return func(event scheduler.Event) {
+		select {
+		case l.events <- event:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// request is an operator's request; event makes the core's event of it, under a number that its reply will carry.
+type request struct {
+	event func(number int64) scheduler.Event
+	reply chan<- scheduler.Reply
+}
+
+// errFatal is the end that the core asked for.
+var errFatal = errors.New("cannot go on")
+
+// run turns the loop until ctx is done, leadership is lost, or a Save fails.
+func (l *loop) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var batch []scheduler.Event
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.lease.Lost():
+			return fmt.Errorf("leadership is lost: %w", l.lease.Err())
+		case view := <-l.views:
+			view <- l.core.View(l.now())
+			continue
+		case event := <-l.events:
+			batch = l.waitingEvents(event)
+		case r := <-l.requests:
+			batch = append(batch, l.number(r))
+		case <-timer.C:
+			batch = append(batch, scheduler.Ticked{})
+		}
+		began := l.now()
+		plan := l.core.Step(began, batch...)
+		l.metrics.stepped(len(batch), l.now().Sub(began))
+		if err := l.perform(ctx, plan); err != nil {
+			return err
+		}
+		timer.Stop()
+		if !plan.Wake.IsZero() {
+			timer.Reset(max(plan.Wake.Sub(l.now()), 0))
+		}
+	}
+}
+
+// waitingEvents joins what has come meanwhile into one batch: it then costs one Save.
+func (l *loop) waitingEvents(first scheduler.Event) []scheduler.Event {
+	batch := []scheduler.Event{first}
+	for len(batch) < maxBatch {
+		select {
+		case event := <-l.events:
+			batch = append(batch, event)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// perform does what a plan says, in the order of its fields.
+func (l *loop) perform(ctx context.Context, plan scheduler.Plan) error {
+	l.explain(plan)
+	if len(plan.Save) > 0 {
+		began := l.now()
+		if err := l.store.Save(ctx, plan.Save); err != nil {
+			return fmt.Errorf("save %s (and %d more): %w", plan.Save[0], len(plan.Save)-1, err)
+		}
+		l.metrics.saved(len(plan.Save), l.now().Sub(began))
+	}
+	for _, reply := range plan.Replies {
+		l.answer(reply)
+	}
+	if plan.Fatal != "" {
+		return fmt.Errorf("%w: %s", errFatal, plan.Fatal)
+	}
+	for _, call := range plan.Calls {
+		if !l.lease.Valid(l.now()) {
+			return errors.New("leadership is in doubt: the lease ran out before ZooKeeper answered; nothing more is done")
+		}
+		l.send(ctx, call)
+	}
+	for _, op := range plan.Ops {
+		l.logOf(op).WithField("node", op.For()).Infof("kubernetes: %s", op)
+		l.operator.Perform(op)
+	}
+	return nil
+}
+
+// send makes one call. A call that fails costs that call: the core's deadlines cover it.
+func (l *loop) send(ctx context.Context, call scheduler.Call) {
+	entry := l.logOf(call)
+	err := l.caller.Call(ctx, call)
+	l.metrics.called(call, err)
+	switch {
+	case err != nil:
+		entry.WithError(err).Warnf("mesos: %s: not taken by the master; it is made again when its deadline passes", call)
+	case routine(call):
+		entry.Debugf("mesos: %s", call)
+	default:
+		entry.Infof("mesos: %s", call)
+	}
+}
+
+// routine reports whether a call is so frequent that it is no news.
+func routine(call scheduler.Call) bool {
+	switch call.(type) {
+	case scheduler.Acknowledge, scheduler.Decline, scheduler.Reconcile:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *loop) number(r request) scheduler.Event {
+	l.last++
+	l.waiting[l.last] = r.reply
+	return r.event(l.last)
+}
+
+// answer hands a reply to the operator who waits for it. The channel has room: an operator who left loses it.
+func (l *loop) answer(reply scheduler.Reply) {
+	if waiting := l.waiting[reply.Request]; waiting != nil {
+		waiting <- reply
+		delete(l.waiting, reply.Request)
+	}
+}
+
+// explain logs what was decided, and why.
+func (l *loop) explain(plan scheduler.Plan) {
+	for _, note := range plan.Notes {
+		fields := logrus.Fields{}
+		for key, value := range map[string]string{
+			"node": string(note.Node), "pool": string(note.Pool), "agent": string(note.Agent), "task": string(note.Task),
+		} {
+			if value != "" {
+				fields[key] = value
+			}
+		}
+		if note.Alarm {
+			l.metrics.alarms.Inc()
+			l.log.WithFields(fields).Warn(note.Text)
+		} else {
+			l.log.WithFields(fields).Info(note.Text)
+		}
+	}
+}
+
+// logOf adds what an effect is about to the log's fields.
+func (l *loop) logOf(effect any) *logrus.Entry {
+	switch e := effect.(type) {
+	case scheduler.Accept:
+		return l.log.WithField("agent", e.Agent)
+	case scheduler.Kill:
+		return l.log.WithFields(logrus.Fields{"agent": e.Agent, "task": e.Task})
+	case scheduler.Acknowledge:
+		return l.log.WithFields(logrus.Fields{"agent": e.Agent, "task": e.Task})
+	case scheduler.TellDrained:
+		return l.log.WithFields(logrus.Fields{"agent": e.Agent, "node": e.Node})
+	default:
+		return l.log
+	}
+}

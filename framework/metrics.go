@@ -1,0 +1,103 @@
+package framework
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"k8s-framework/scheduler"
+)
+
+// metrics are what /metrics shows, beside Go's own. Counts of pools and nodes are collected from the core's view.
+type metrics struct {
+	steps       prometheus.Histogram
+	events      prometheus.Counter
+	saves       prometheus.Histogram
+	changes     prometheus.Counter
+	calls       *prometheus.CounterVec
+	failedCalls *prometheus.CounterVec
+	alarms      prometheus.Counter
+	leading     prometheus.Gauge
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	buckets := prometheus.ExponentialBuckets(0.0001, 4, 8)
+	m := &metrics{
+		steps:       prometheus.NewHistogram(prometheus.HistogramOpts{Name: "k8s_framework_step_seconds", Help: "Time to decide one plan.", Buckets: buckets}),
+		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "k8s_framework_events_total", Help: "Events that the core was told of."}),
+		saves:       prometheus.NewHistogram(prometheus.HistogramOpts{Name: "k8s_framework_save_seconds", Help: "Time to make one plan's changes durable.", Buckets: buckets}),
+		changes:     prometheus.NewCounter(prometheus.CounterOpts{Name: "k8s_framework_changes_total", Help: "Records written or deleted."}),
+		calls:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "k8s_framework_mesos_calls_total", Help: "Calls that the Mesos master took, by type."}, []string{"call"}),
+		failedCalls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "k8s_framework_mesos_call_failures_total", Help: "Calls that the Mesos master did not take, by type."}, []string{"call"}),
+		alarms:      prometheus.NewCounter(prometheus.CounterOpts{Name: "k8s_framework_alarms_total", Help: "Notes that an operator should look at."}),
+		leading:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "k8s_framework_leading", Help: "1 while this instance leads."}),
+	}
+	registry.MustRegister(m.steps, m.events, m.saves, m.changes, m.calls, m.failedCalls, m.alarms, m.leading)
+	return m
+}
+
+func (m *metrics) stepped(events int, took time.Duration) {
+	m.events.Add(float64(events))
+	m.steps.Observe(took.Seconds())
+}
+
+func (m *metrics) saved(changes int, took time.Duration) {
+	m.changes.Add(float64(changes))
+	m.saves.Observe(took.Seconds())
+}
+
+func (m *metrics) called(call scheduler.Call, err error) {
+	name := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", call), "scheduler."))
+	if err != nil {
+		m.failedCalls.WithLabelValues(name).Inc()
+		return
+	}
+	m.calls.WithLabelValues(name).Inc()
+}
+
+// viewCollector shows pools and nodes as the core sees them at the time of the scrape.
+type viewCollector struct {
+	view   func() (scheduler.View, bool)
+	nodes  *prometheus.Desc
+	wanted *prometheus.Desc
+	drift  *prometheus.Desc
+}
+
+func newViewCollector(view func() (scheduler.View, bool)) *viewCollector {
+	return &viewCollector{
+		view:   view,
+		nodes:  prometheus.NewDesc("k8s_framework_nodes", "Nodes by pool and phase.", []string{"pool", "phase"}, nil),
+		wanted: prometheus.NewDesc("k8s_framework_nodes_wanted", "Nodes that a pool wants.", []string{"pool"}, nil),
+		drift:  prometheus.NewDesc("k8s_framework_nodes_drifted", "Nodes whose Allocatable differs from what Mesos granted.", []string{"pool"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (v *viewCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- v.nodes
+	out <- v.wanted
+	out <- v.drift
+}
+
+// Collect implements prometheus.Collector. A standby has no view and shows nothing.
+func (v *viewCollector) Collect(out chan<- prometheus.Metric) {
+	view, ok := v.view()
+	if !ok {
+		return
+	}
+	drifted := map[scheduler.PoolName]int{}
+	for _, n := range view.Nodes {
+		if n.Drift != "" {
+			drifted[n.Pool]++
+		}
+	}
+	for _, p := range view.Pools {
+		out <- prometheus.MustNewConstMetric(v.wanted, prometheus.GaugeValue, float64(p.Nodes), string(p.Name))
+		out <- prometheus.MustNewConstMetric(v.drift, prometheus.GaugeValue, float64(drifted[p.Name]), string(p.Name))
+		for phase, count := range p.Phases {
+			out <- prometheus.MustNewConstMetric(v.nodes, prometheus.GaugeValue, float64(count), string(p.Name), string(phase))
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"k8s-framework/internal/kube"
+	"k8s-framework/internal/kube/api"
+	"k8s-framework/internal/mesos"
+	"k8s-framework/scheduler"
+	"k8s-framework/zk"
+)
+
+const (
+	// eventRoom is how many events may wait for the loop; then their senders wait.
+	eventRoom = 4096
+	// resignWithin bounds the farewell of a leader that ends.
+	resignWithin = 2 * time.Second
+	// component names us in Kubernetes.
+	component = "k8s-framework"
+)
+
+// Run runs one instance until ctx is done: it stands by, and once elected it leads. When ctx is done it resigns, so that a
+// standby takes over at once, and returns nil. Every other end is an error that says what happened; the process should
+// then be started again.
+func Run(ctx context.Context, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	i, err := newInstance(o)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen is %q, want an address that is free: %w", o.Listen, err)
+	}
+	asked := ctx
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return i.serve(ctx, listener) })
+	group.Go(func() error { return i.takePart(ctx) })
+	if err := group.Wait(); asked.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// instance is one process of the framework, with everything that can be made before it is elected.
+type instance struct {
+	Options
+	zk      zk.Options
+	mesos   mesos.Options
+	kube    *api.Client
+	api     *operatorAPI
+	metrics *metrics
+}
+
+// newInstance reads what the options name; it connects to nothing.
+func newInstance(o Options) (*instance, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	i := &instance{Options: o, api: &operatorAPI{registry: registry}, metrics: newMetrics(registry)}
+	registry.MustRegister(newViewCollector(i.api.view))
+	url, err := zk.ParseURL(o.ZK)
+	if err != nil {
+		return nil, fmt.Errorf("--zk: %w", err)
+	}
+	i.zk = zk.Options{URL: url, SessionTimeout: o.ZKSessionTimeout, Trouble: i.trouble("ZooKeeper of --zk")}
+	if i.mesos, err = i.mesosOptions(); err != nil {
+		return nil, err
+	}
+	access := api.Access{Kubeconfig: o.Kubeconfig, UserAgent: component, QPS: o.KubeQPS, Burst: o.KubeBurst}
+	config, err := access.Config()
+	if err != nil {
+		return nil, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	if i.kube, err = api.New(config); err != nil {
+		return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
+	}
+	return i, nil
+}
+
+// trouble logs what an adapter gets over by itself.
+func (i *instance) trouble(with string) func(error) {
+	return func(err error) {
+		if err != nil {
+			i.Log.WithError(err).Warnf("%s: trouble, trying again", with)
+		}
+	}
+}
+
+// mesosOptions is everything about Mesos except the roles, which the saved pools decide, and the master.
+func (i *instance) mesosOptions() (mesos.Options, error) {
+	options := mesos.Options{
+		Framework: mesos.Framework{
+			User: i.User, Name: i.Name, Principal: i.Principal, Hostname: i.Hostname, WebUI: i.WebUI, FailoverTimeout: i.FailoverTimeout,
+		},
+		Renderer: renderer{i.Nodes},
+		HTTPS:    i.MesosHTTPS,
+		CAFile:   i.MesosCAFile,
+		MaxFrame: i.MesosMaxFrame,
+	}
+	if i.CredentialsFile == "" {
+		return options, nil
+	}
+	credentials, warning, err := mesos.ReadCredentials(i.CredentialsFile)
+	if err != nil {
+		return options, fmt.Errorf("--mesos-credentials: %w", err)
+	}
+	if warning != "" {
+		i.Log.Warn("--mesos-credentials: " + warning)
+	}
+	options.Credentials = &credentials
+	return options, nil
+}
+
+// serve answers operators until ctx is done.
+func (i *instance) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: i.api.handler(), ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	err := server.Serve(listener)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("--listen %s: %w", i.Listen, err)
+}
+
+// takePart stands by until elected, and then leads until the end.
+func (i *instance) takePart(ctx context.Context) error {
+	i.Log.Infof("connecting to ZooKeeper %s", i.zk.URL)
+	client, err := zk.Open(ctx, i.zk)
+	if err != nil {
+		return fmt.Errorf("--zk: %w", err)
+	}
+	defer client.Close()
+	ask := election(client.Leader)
+	i.api.election.Store(&ask)
+	i.Log.Infof("standing by as %s", i.Advertise)
+	leadership, err := client.Campaign(ctx, i.Advertise)
+	if err != nil {
+		return fmt.Errorf("election: %w", err)
+	}
+	i.Log.Infof("elected, epoch %d", leadership.Epoch())
+	err = i.lead(ctx, leadership)
+	farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
+	defer cancel()
+	if err := leadership.Resign(farewell); err != nil {
+		i.Log.WithError(err).Warnf("could not resign; a standby leads after the session timeout of %s", i.ZKSessionTimeout)
+	}
+	return err
+}
+
+// lead loads what was saved, connects the adapters to the loop, and turns it.
+func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
+	state, err := i.load(ctx, leadership)
+	if err != nil {
+		return err
+	}
+	config := scheduler.DefaultConfig()
+	config.ReconcileEvery = i.ReconcileEvery
+	core, err := scheduler.New(config, state)
+	if err != nil {
+		return fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
+	}
+	master, closeMaster, err := i.findMaster()
+	if err != nil {
+		return err
+	}
+	defer closeMaster()
+	options := i.mesos
+	options.Leader, options.Framework.Roles = master, roles(state.Pools)
+	subscription, err := mesos.New(options)
+	if err != nil {
+		return err
+	}
+	operator, err := kube.NewOperator(kube.OperatorOptions{Client: i.kube, Component: component})
+	if err != nil {
+		return err
+	}
+	defer operator.Wait()
+	group, ctx := errgroup.WithContext(ctx)
+	l := newLoop(core, i)
+	deliver := l.deliver(ctx)
+	l.store, l.caller, l.lease = leadership, subscription, leadership
+	l.operator = performer(func(op scheduler.Op) { operator.Perform(ctx, op, deliver) })
+	group.Go(func() error { return subscribe(ctx, subscription, state.Meta.FrameworkID, deliver) })
+	group.Go(func() error {
+		kube.NewWatcher(i.kube, i.trouble("Kubernetes API server of --kubeconfig")).Watch(ctx, deliver)
+		return ctx.Err()
+	})
+	group.Go(func() error {
+		i.api.lead(l)
+		i.metrics.leading.Set(1)
+		defer i.metrics.leading.Set(0)
+		defer i.api.lead(nil)
+		return l.run(ctx)
+	})
+	return group.Wait()
+}
+
+// load reads what was saved, and adds the pools of the options that are new.
+func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (scheduler.State, error) {
+	state, err := leadership.Load(ctx)
+	if err != nil {
+		return state, fmt.Errorf("load the saved state: %w", err)
+	}
+	var seeds []scheduler.Change
+	for _, pool := range i.Pools {
+		at := slices.IndexFunc(state.Pools, func(saved scheduler.Pool) bool { return saved.Name == pool.Name })
+		switch {
+		case at < 0:
+			seeds = append(seeds, scheduler.PutPool{Pool: pool})
+			state.Pools = append(state.Pools, pool)
+		case fmt.Sprint(state.Pools[at]) != fmt.Sprint(pool):
+			i.Log.WithField("pool", pool.Name).Warnf("pool %s is saved already with other values; what is saved counts (%d nodes of %s)",
+				pool.Name, state.Pools[at].Nodes, state.Pools[at].Resources)
+		}
+	}
+	if len(seeds) > 0 {
+		if err := leadership.Save(ctx, seeds); err != nil {
+			return state, fmt.Errorf("save the pools of --pool and --pools: %w", err)
+		}
+	}
+	i.Log.Infof("loaded %d pools, %d nodes, framework ID %q", len(state.Pools), len(state.Nodes), state.Meta.FrameworkID)
+	return state, nil
+}
+
+// findMaster is where the leading Mesos master is learnt from.
+func (i *instance) findMaster() (mesos.Leader, func(), error) {
+	if !strings.HasPrefix(i.Master, "zk://") {
+		leader, err := mesos.Static(i.Master)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--master: %w", err)
+		}
+		return leader, func() {}, nil
+	}
+	url, err := zk.ParseURL(i.Master)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--master: %w", err)
+	}
+	address := zk.Master.ByIP
+	if i.MesosHTTPS {
+		address = zk.Master.ByName // certificates are made out to names
+	}
+	detector := zk.Detect(zk.Options{URL: url, SessionTimeout: i.ZKSessionTimeout, Trouble: i.trouble("ZooKeeper of --master")}, address)
+	return detector, detector.Close, nil
+}
+
+// roles are those of the pools, each once.
+func roles(pools []scheduler.Pool) []string {
+	var names []string
+	for _, pool := range pools {
+		names = append(names, string(pool.Role))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// subscribe keeps us subscribed. That the master refuses our framework ID is for the core to judge: it knows whether
+// nodes are recorded.
+func subscribe(ctx context.Context, client *mesos.Client, id scheduler.FrameworkID, deliver func(scheduler.Event)) error {
+	err := client.Run(ctx, id, deliver)
+	if !errors.Is(err, mesos.ErrRemoved) {
+		return fmt.Errorf("mesos: %w", err)
+	}
+	deliver(scheduler.Removed{Why: err.Error()})
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// performer is an Operator made of a function.
+type performer func(scheduler.Op)
+
+// Perform implements Operator.
+func (p performer) Perform(op scheduler.Op) { p(op) }
