@@ -1,0 +1,51 @@
+# The two commands are `make setup` and `make demo` or `make test`; each also does what it needs of the one before.
+
+GO       ?= go
+LINT     := $(GO) tool -modfile=tools/lint/go.mod
+# Packages that have tests against the real world: those with the build tag e2e.
+E2E       = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build e2e' cmd executor framework internal scheduler test zk)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test fast e2e demo lint golden sim sim-long bench clean
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## install the Debian packages and build Kubernetes, where that is not done yet
+	@sh tools/setup.sh
+
+build: ## build the two programs into bin, and the local Mesos into bin/local
+	@mkdir -p bin/local
+	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/k8s-framework ./cmd/k8s-executor
+	CGO_ENABLED=0 $(GO) build -o bin/local/ ./internal/local/mesos/mesos-master ./internal/local/mesos/mesos-agent
+
+test: setup build lint fast e2e ## everything: set-up, build, lint, fast tests, tests against the real world
+
+fast: ## the tests that need no more than Java and ZooKeeper's package, in under two minutes
+	$(GO) test ./...
+
+e2e: setup build ## the tests against the real world, one package after the other
+	$(GO) test -tags e2e -count 1 -p 1 -timeout 30m $(addprefix ./,$(E2E))
+
+demo: setup build ## show the main job on real parts
+	$(GO) run ./examples/demo
+
+lint: ## gofumpt, go vet, staticcheck
+	@test -z "$$($(LINT) gofumpt -l cmd executor examples framework internal scheduler test tools/kubernetes zk | tee /dev/stderr)"
+	$(GO) vet -tags e2e ./...
+	$(LINT) staticcheck -tags e2e ./...
+
+golden: ## rewrite the transcripts and golden files from what the code does now
+	$(GO) test ./scheduler ./executor ./internal/kubelet -rewrite
+
+sim: ## the simulation, 1,000 seeds
+	$(GO) test ./scheduler -run Simulation -count 1
+
+sim-long: ## the simulation, 100,000 seeds
+	$(GO) test ./scheduler -run Simulation -count 1 -sim.seeds 100000 -timeout 60m
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./scheduler ./internal/mesos ./zk
+
+clean: ## remove what was built
+	rm -rf bin
