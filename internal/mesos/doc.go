@@ -1,0 +1,23 @@
+// Package mesos speaks the Mesos v1 scheduler API: POST /api/v1/scheduler on the leading master. The master's stream becomes
+// events of package scheduler, and the calls of package scheduler become HTTP requests.
+//
+//	client, err := mesos.New(options)
+//	err = client.Run(ctx, frameworkID, deliver)   // master → us: events, until ctx ends or the master wants us no more
+//	err = client.Call(ctx, call)                  // us → master: one call, in the order of the calls of Call
+//
+// It promises:
+//
+//   - Run subscribes at the leader, follows its redirects, and subscribes again whenever the stream ends, is silent for two and
+//     a half heartbeats, or another master leads. It waits at most a tenth of the outage's length and 15 seconds between two
+//     attempts, and not at all when another master leads. See pace.go.
+//   - Calls go to the master that holds the stream, on a connection of their own, with a deadline shorter than the heartbeat
+//     watch. A call that fails is an error about that call; it never ends the subscription.
+//   - Nothing is acknowledged, declined or revived on its own account: every call comes from Call.
+//   - Conversion loses nothing that package scheduler has a word for. What it has no word for (inverse offers, messages of
+//     executors, rescinded offers) is dropped and counted through Options.Ignored.
+//   - What the master sends cannot make it panic or allocate more than a frame of Options.MaxFrame bytes needs.
+//
+// It does not promise that a call which was accepted (202) has any effect, nor that a failed one had none.
+//
+// Start reading at client.go (the loop), subscription.go (one stream), then event.go and call.go (the conversions).
+package mesos

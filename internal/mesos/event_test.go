@@ -1,0 +1,130 @@
+package mesos
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	v1 "github.com/mesos/mesos-go/api/v1/lib"
+	v1sched "github.com/mesos/mesos-go/api/v1/lib/scheduler"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"k8s-framework/scheduler"
+)
+
+// Run with -rewrite to write the outcome anew, and read the difference.
+func TestEventsBecomeTheCoresWords(t *testing.T) {
+	datadriven.RunTest(t, "testdata/events.txt", func(t *testing.T, d *datadriven.TestData) string {
+		decoded, err := decodeEvent(frameOf(t, d.Input))
+		if err != nil {
+			return "error: " + err.Error()
+		}
+		return show(decoded)
+	})
+}
+
+// frameOf is the frame of an event that is given in JSON.
+func frameOf(t *testing.T, text string) []byte {
+	t.Helper()
+	var said v1sched.Event
+	require.NoError(t, json.Unmarshal([]byte(text), &said))
+	frame, err := said.Marshal()
+	require.NoError(t, err)
+	return frame
+}
+
+// show writes what an event became, without what is empty.
+func show(e event) string {
+	switch {
+	case e.failure != "":
+		return "refused: " + e.failure
+	case e.ignored != "":
+		return "ignored: " + e.ignored
+	case e.core == nil:
+		return "(nothing)"
+	}
+	offered, is := e.core.(scheduler.Offered)
+	if !is {
+		return fmt.Sprintf("%T %s", e.core, fields(e.core))
+	}
+	lines := []string{fmt.Sprintf("%d offers", len(offered.Offers))}
+	for _, offer := range offered.Offers {
+		resources, attributes := offer.Resources, offer.Attributes
+		offer.Resources, offer.Attributes = nil, nil
+		lines = append(lines, fields(offer))
+		for _, each := range resources {
+			lines = append(lines, "  "+each.Name+" "+each.Amount.String()+" "+fields(each))
+		}
+		for _, each := range attributes {
+			lines = append(lines, fmt.Sprintf("  %s=%q", each.Name, each.Value))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// fields is a struct in JSON without its empty fields; raw bytes of a uuid are in hex.
+func fields(of any) string {
+	if update, is := of.(scheduler.TaskUpdated); is {
+		update.Update = scheduler.UpdateID(fmt.Sprintf("%x", string(update.Update)))
+		of = update
+	}
+	text, err := json.Marshal(of)
+	if err != nil {
+		return err.Error()
+	}
+	var decoded map[string]any
+	if err := json.Unmarshal(text, &decoded); err != nil {
+		return err.Error()
+	}
+	for name, value := range decoded {
+		if value == nil || value == "" || value == 0.0 {
+			delete(decoded, name)
+		}
+	}
+	text, err = json.Marshal(decoded)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func TestEveryTaskStateOfMesosHasAWord(t *testing.T) {
+	words := map[scheduler.TaskState]bool{}
+	for number, name := range v1.TaskState_name {
+		state, known := fromState(v1.TaskState(number))
+		assert.True(t, known, name)
+		assert.Equal(t, name, "TASK_"+string(state))
+		words[state] = true
+	}
+	for _, state := range scheduler.TaskStates() {
+		assert.True(t, words[state], "%s is no state of Mesos", state)
+	}
+	state, known := fromState(99)
+	assert.False(t, known)
+	assert.Equal(t, scheduler.TaskUnknown, state)
+}
+
+func TestAStateOfTheFutureProvesNothing(t *testing.T) {
+	status := &v1.TaskStatus{State: v1.TaskState(99).Enum(), UUID: []byte("0123456789abcdef")}
+	update := fromStatus(status)
+	assert.Equal(t, scheduler.TaskUnknown, update.State)
+	assert.Contains(t, update.Message, "state number 99")
+	assert.Equal(t, scheduler.UpdateID("0123456789abcdef"), update.Update, "it must be acknowledged nevertheless")
+}
+
+func TestEveryReasonKeepsItsName(t *testing.T) {
+	for number, name := range v1.TaskStatus_Reason_name {
+		assert.Equal(t, name, fromStatus(&v1.TaskStatus{Reason: v1.TaskStatus_Reason(number).Enum()}).Reason)
+	}
+	assert.Equal(t, "REASON_999", fromStatus(&v1.TaskStatus{Reason: v1.TaskStatus_Reason(999).Enum()}).Reason)
+	assert.Empty(t, fromStatus(&v1.TaskStatus{}).Reason)
+}
+
+func TestHealthIsOneOfThree(t *testing.T) {
+	assert.Equal(t, scheduler.HealthUnknown, fromStatus(&v1.TaskStatus{}).Healthy)
+	assert.Equal(t, scheduler.Healthy, fromStatus(&v1.TaskStatus{Healthy: pointer(true)}).Healthy)
+	assert.Equal(t, scheduler.Unhealthy, fromStatus(&v1.TaskStatus{Healthy: pointer(false)}).Healthy)
+}
