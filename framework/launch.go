@@ -53,3 +53,15 @@ func (r renderer) Drained(scheduler.TellDrained) []byte {
 	}
 	return data
 }
+
+// Reported implements mesos.Renderer.
+func (r renderer) Reported(message []byte) (scheduler.Event, error) {
+	report, err := kubelet.DecodeReport(message)
+	if err != nil {
+		return nil, err
+	}
+	if !report.Draining {
+		return nil, fmt.Errorf("report of node %q says nothing that is known", report.Node)
+	}
+	return scheduler.ExecutorDraining{Node: scheduler.NodeName(report.Node), Why: report.Why}, nil
+}

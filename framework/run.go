@@ -109,6 +109,7 @@ func (i *instance) mesosOptions() (mesos.Options, error) {
 		HTTPS:    i.MesosHTTPS,
 		CAFile:   i.MesosCAFile,
 		MaxFrame: i.MesosMaxFrame,
+		Ignored:  func(event string) { i.Log.Debugf("mesos: ignored %s", event) },
 	}
 	if i.CredentialsFile == "" {
 		return options, nil

@@ -172,3 +172,6 @@ func (s TaskState) Over() bool {
 		return false
 	}
 }
+
+// lost reports whether Mesos cannot say what became of the task.
+func (s TaskState) lost() bool { return s == TaskUnreachable || s == TaskLost || s == TaskUnknown }

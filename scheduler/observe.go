@@ -123,9 +123,19 @@ func (c *Core) taskUpdated(now time.Time, e TaskUpdated) {
 		// Mesos answers GONE for a task asked about with another agent's ID; it says nothing about the task.
 		c.note(Note{Node: name, Agent: e.Agent, Task: e.Task, Text: fmt.Sprintf("ignored %s from agent %s: the task is on agent %s", e.State, e.Agent, n.Agent)})
 	default:
-		n.ask, n.asked = now.Add(c.config.ReconcileEvery), 0
+		c.heard(now, n, e.State)
 		c.nodeUpdated(now, n, e)
 	}
+}
+
+// heard sets when Mesos is asked about the node again. That Mesos does not know is no answer to rest on: an agent that comes
+// back after a master failover is not announced, so the question is asked until there is one.
+func (c *Core) heard(now time.Time, n *node, state TaskState) {
+	if state.lost() {
+		n.ask = now.Add(backoff(n.asked))
+		return
+	}
+	n.ask, n.asked = now.Add(c.config.ReconcileEvery), 0
 }
 
 // orphaned handles the update of a task without a record. Below the counter its record was buried: the task must end.
@@ -162,7 +172,7 @@ func (c *Core) nodeUpdated(now time.Time, n *node, e TaskUpdated) {
 		// The task's end is accounted for; whatever comes later was sent before it.
 	case e.State.Over() || e.State == TaskGoneByOperator:
 		c.taskEnded(now, n, e)
-	case e.State == TaskUnreachable || e.State == TaskLost || e.State == TaskUnknown:
+	case e.State.lost():
 		c.taskLost(now, n, e)
 	default:
 		c.taskAlive(now, n, e)

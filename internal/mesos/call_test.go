@@ -23,6 +23,10 @@ func (r renders) Executor(scheduler.Launch) (Executor, error) { return r.executo
 
 func (r renders) Drained(told scheduler.TellDrained) []byte { return []byte("drained " + told.Node) }
 
+func (renders) Reported(message []byte) (scheduler.Event, error) {
+	return scheduler.ExecutorDraining{Why: string(message)}, nil
+}
+
 // jsonOf is a call in Mesos's JSON, after a journey through protobuf.
 func jsonOf(t *testing.T, call *v1sched.Call) string {
 	t.Helper()

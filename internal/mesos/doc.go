@@ -13,8 +13,8 @@
 //   - Calls go to the master that holds the stream, on a connection of their own, with a deadline shorter than the heartbeat
 //     watch. A call that fails is an error about that call; it never ends the subscription.
 //   - Nothing is acknowledged, declined or revived on its own account: every call comes from Call.
-//   - Conversion loses nothing that package scheduler has a word for. What it has no word for (inverse offers, messages of
-//     executors, rescinded offers) is dropped and counted through Options.Ignored.
+//   - Conversion loses nothing that package scheduler has a word for. What it has no word for (inverse offers, rescinded
+//     offers) is dropped and counted through Options.Ignored.
 //   - What the master sends cannot make it panic or allocate more than a frame of Options.MaxFrame bytes needs.
 //
 // It does not promise that a call which was accepted (202) has any effect, nor that a failed one had none.

@@ -15,6 +15,7 @@ type event struct {
 	subscribed *v1sched.Event_Subscribed
 	core       scheduler.Event // what package scheduler has a word for
 	failure    string          // the text of an ERROR
+	message    []byte          // what an executor told us
 	ignored    string          // the name of an event without a word
 }
 
@@ -55,6 +56,11 @@ func fromEvent(said *v1sched.Event) (event, error) {
 			return event{}, missing
 		}
 		return fromFailure(said.Failure), nil
+	case v1sched.Event_MESSAGE:
+		if said.Message == nil {
+			return event{}, missing
+		}
+		return event{message: said.Message.Data}, nil
 	case v1sched.Event_ERROR:
 		return event{failure: said.GetError().GetMessage()}.named(), nil
 	case v1sched.Event_HEARTBEAT:

@@ -43,6 +43,8 @@ func show(e event) string {
 		return "refused: " + e.failure
 	case e.ignored != "":
 		return "ignored: " + e.ignored
+	case e.message != nil:
+		return "message: " + string(e.message)
 	case e.core == nil:
 		return "(nothing)"
 	}

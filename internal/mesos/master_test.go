@@ -279,3 +279,7 @@ func (plain) Executor(scheduler.Launch) (mesos.Executor, error) {
 }
 
 func (plain) Drained(told scheduler.TellDrained) []byte { return []byte("drained " + told.Node) }
+
+func (plain) Reported(message []byte) (scheduler.Event, error) {
+	return scheduler.ExecutorDraining{Why: string(message)}, nil
+}

@@ -133,9 +133,27 @@ func (s *subscription) stream(ctx context.Context, hang context.CancelCauseFunc)
 			s.deliver(scheduler.Subscribed{Framework: s.framework, Master: address})
 		case event.core != nil && s.subscribed():
 			s.deliver(event.core)
-		case event.ignored != "" && options.Ignored != nil:
-			options.Ignored(event.ignored)
+		case event.message != nil && s.subscribed():
+			s.report(event.message)
+		case event.ignored != "":
+			s.ignore(event.ignored)
 		}
+	}
+}
+
+// report delivers what an executor's message means.
+func (s *subscription) report(message []byte) {
+	reported, err := s.client.options.Renderer.Reported(message)
+	if err != nil {
+		s.ignore("MESSAGE: " + err.Error())
+		return
+	}
+	s.deliver(reported)
+}
+
+func (s *subscription) ignore(event string) {
+	if s.client.options.Ignored != nil {
+		s.client.options.Ignored(event)
 	}
 }
 

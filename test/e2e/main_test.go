@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		defer cancel()
 		began := time.Now()
 		s, err := site.Start(ctx, site.Options{
-			Agents: 3, Masters: 1, Instances: 2,
+			Agents: 3, Masters: 3, Instances: 2,
 			AgentResources: "cpus:2;mem:2048;disk:10000;ports:[31000-32000]",
 			InstanceFlags: []string{
 				"--pool=name=workers,nodes=3,cpus=" + sliceCPUs + ",mem=" + sliceMem + ",drain-deadline=40s",

@@ -40,18 +40,23 @@ type Instance struct {
 
 // StartInstance starts one more instance of the framework, and waits until it leads or stands by.
 func (s *Site) StartInstance(ctx context.Context) (*Instance, error) {
-	number := len(s.Instances) + 1
-	name := fmt.Sprintf("k8s-framework-%d", number)
-	address := net.JoinHostPort(lab.Address().String(), strconv.Itoa(firstInstancePort+number-1))
+	s.Instances = append(s.Instances, nil)
+	return s.RestartInstance(ctx, len(s.Instances)-1)
+}
+
+// RestartInstance starts the instance of that index anew, as its supervisor does when it has ended.
+func (s *Site) RestartInstance(ctx context.Context, index int) (*Instance, error) {
+	name := fmt.Sprintf("k8s-framework-%d", index+1)
+	address := net.JoinHostPort(lab.Address().String(), strconv.Itoa(firstInstancePort+index))
 	s.options.Says("starting %s, its API is on %s", name, address)
-	started, err := process.Start(ctx, process.Options{
+	started, err := process.Start(s.ctx, process.Options{
 		Name: name, LogDir: s.Lab.LogDir(), Cmd: exec.Command(s.frameworkProgram(), s.instanceFlags(address)...),
 	})
 	if err != nil {
 		return nil, err
 	}
 	i := &Instance{started, address}
-	s.Instances = append(s.Instances, i)
+	s.Instances[index] = i
 	return i, started.WaitFor(ctx, name+" to be ready", func(ctx context.Context) error {
 		_, err := i.Role(ctx)
 		return err

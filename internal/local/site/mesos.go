@@ -47,10 +47,10 @@ func (s *Site) StartMaster(ctx context.Context) (*Master, error) {
 	port := firstMasterPort + 10*(number-1)
 	name := fmt.Sprintf("mesos-master-%d", number)
 	s.options.Says("starting %s on port %d", name, port)
-	started, err := process.Start(ctx, process.Options{
+	started, err := process.Start(s.ctx, process.Options{
 		Name: name, LogDir: s.Lab.LogDir(),
 		Cmd: exec.Command(s.masterProgram(), append([]string{
-			"--zk=" + s.MesosURL(), "--quorum=1", "--registry=in_memory",
+			"--zk=" + s.MesosURL(), "--quorum=" + strconv.Itoa(s.options.Masters/2+1), "--registry=replicated_log",
 			"--ip=" + lab.Address().String(), "--port=" + strconv.Itoa(port), "--hostname=" + lab.Address().String(),
 			"--work_dir=" + filepath.Join(s.Lab.Dir(), name),
 		}, s.options.MasterFlags...)...),
@@ -153,7 +153,7 @@ func (s *Site) newAgent(ctx context.Context, name string) (*Agent, error) {
 // Start starts the agent, or starts it again, with the same work directory, and waits until the master has it.
 func (a *Agent) Start(ctx context.Context) error {
 	name := a.Host.Name()
-	started, err := a.Host.Start(ctx, process.Options{
+	started, err := a.Host.Start(a.site.ctx, process.Options{
 		Name: name + "-mesos-agent",
 		Cmd: exec.Command(a.site.agentProgram(), append([]string{
 			"--master=" + a.site.MesosURL(), "--ip=" + a.Host.Address().String(), "--port=" + strconv.Itoa(agentPort), "--hostname=" + name,

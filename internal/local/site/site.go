@@ -40,6 +40,7 @@ type Site struct {
 	Agents    []*Agent
 	Instances []*Instance
 
+	ctx     context.Context // of everything that is started, whichever call starts it
 	options Options
 	mesos   string // the folder of mesos-master and mesos-agent
 	project string // the folder that holds bin/k8s-framework
@@ -56,7 +57,7 @@ func Start(ctx context.Context, o Options) (*Site, error) {
 		return nil, err
 	}
 	project := filepath.Dir(filepath.Dir(l.BinDir()))
-	s := &Site{Lab: l, options: o, project: project, mesos: l.BinDir()}
+	s := &Site{Lab: l, ctx: ctx, options: o, project: project, mesos: l.BinDir()}
 	if home := os.Getenv("MESOS_HOME"); home != "" {
 		s.mesos = filepath.Join(home, "bin")
 	}

@@ -1,0 +1,25 @@
+//go:build e2e
+
+package e2e
+
+import "testing"
+
+// TestSite tells the life of a cluster on one site, one chapter after the other.
+func TestSite(t *testing.T) {
+	for _, chapter := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"AllocatableIsTheSlice", allocatableIsTheSlice},
+		{"ScaleDownDrains", scaleDownDrains},
+		{"BlockedDrainIsNamed", blockedDrainIsNamed},
+		{"LeaderDiesInDrain", leaderDiesInDrain},
+		{"AgentRestarts", agentRestarts},
+		{"ExecutorDies", executorDies},
+		{"DrainedAgentEvicts", drainedAgentEvicts},
+		{"ZooKeeperRestarts", zooKeeperRestarts},
+		{"MasterFailsOver", masterFailsOver},
+	} {
+		t.Run(chapter.name, chapter.run)
+	}
+}
