@@ -28,7 +28,8 @@ e2e: setup build ## the tests against the real world, one package after the othe
 	$(GO) test -tags e2e -count 1 -p 1 -timeout 30m $(addprefix ./,$(E2E))
 
 demo: setup build ## show the main job on real parts
-	$(GO) run ./examples/demo
+	$(GO) build -o bin/local/ ./examples/demo
+	@bin/local/demo
 
 lint: ## gofumpt, go vet, staticcheck
 	@test -z "$$($(LINT) gofumpt -l cmd executor examples framework internal scheduler test tools/kubernetes zk | tee /dev/stderr)"

@@ -261,7 +261,10 @@ func (c *Core) drainProgressed(e DrainProgressed) {
 
 // drainWhy says what a drain waits for.
 func drainWhy(e DrainProgressed) string {
-	if len(e.Blocked) > 0 {
+	const most = 3 // a node may hold hundreds of pods
+	if more := len(e.Blocked) - most; more > 0 {
+		return fmt.Sprintf("draining, %d pods left; blocked: %s; and %d more", e.PodsLeft, strings.Join(e.Blocked[:most], "; "), more)
+	} else if len(e.Blocked) > 0 {
 		return fmt.Sprintf("draining, %d pods left; blocked: %s", e.PodsLeft, strings.Join(e.Blocked, "; "))
 	}
 	return fmt.Sprintf("draining, %d pods left", e.PodsLeft)

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,19 +115,7 @@ func retiring(t *testing.T) scheduler.NodeView {
 // activeTasks are those that the Mesos master knows as not over.
 func activeTasks(t *testing.T) []scheduler.TaskID {
 	t.Helper()
-	text, err := shared.Operate(t.Context(), `{"type":"GET_TASKS"}`)
+	ids, err := shared.ActiveTasks(t.Context())
 	require.NoError(t, err)
-	var answer struct {
-		Get struct {
-			Tasks []struct {
-				ID struct{ Value scheduler.TaskID } `json:"task_id"`
-			} `json:"tasks"`
-		} `json:"get_tasks"`
-	}
-	require.NoError(t, json.Unmarshal(text, &answer))
-	var ids []scheduler.TaskID
-	for _, task := range answer.Get.Tasks {
-		ids = append(ids, task.ID.Value)
-	}
 	return ids
 }

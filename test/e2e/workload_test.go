@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -229,7 +228,6 @@ func spread(t *testing.T, app string, nodes []string) {
 					break
 				}
 			}
-			time.Sleep(200 * time.Millisecond)
 			return fmt.Errorf("none on %s: %v", n, lie)
 		}
 		return nil

@@ -18,6 +18,7 @@ import (
 	"k8s-framework/internal/local/host"
 	"k8s-framework/internal/local/lab"
 	"k8s-framework/internal/local/process"
+	"k8s-framework/scheduler"
 )
 
 const (
@@ -221,4 +222,27 @@ func (s *Site) AgentID(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("no agent is registered for host %s", name)
 	}
 	return known[name], nil
+}
+
+// ActiveTasks are those that the leading master knows as not over.
+func (s *Site) ActiveTasks(ctx context.Context) ([]scheduler.TaskID, error) {
+	text, err := s.Operate(ctx, `{"type":"GET_TASKS"}`)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Get struct {
+			Tasks []struct {
+				ID struct{ Value scheduler.TaskID } `json:"task_id"`
+			} `json:"tasks"`
+		} `json:"get_tasks"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, fmt.Errorf("GET_TASKS: %w", err)
+	}
+	var ids []scheduler.TaskID
+	for _, task := range answer.Get.Tasks {
+		ids = append(ids, task.ID.Value)
+	}
+	return ids, nil
 }
