@@ -1,0 +1,152 @@
+package framework
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"k8s-framework/scheduler"
+)
+
+// ask sends a request and returns status and body, without following redirects.
+func ask(t *testing.T, server *httptest.Server, method, path, body string) (int, string, http.Header) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
+	require.NoError(t, err)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, strings.TrimSpace(string(text)), answer.Header
+}
+
+func serve(t *testing.T, a *operatorAPI) *httptest.Server {
+	t.Helper()
+	if a.registry == nil {
+		a.registry = prometheus.NewRegistry()
+	}
+	server := httptest.NewServer(a.handler())
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestScaleIsStoredBeforeItIsAnswered(t *testing.T) {
+	w := &world{}
+	l := testLoop(t, w, 1)
+	end := start(t, l)
+	defer func() { _ = end() }()
+	a := &operatorAPI{}
+	a.lead(l)
+	server := serve(t, a)
+
+	status, _, _ := ask(t, server, http.MethodPost, "/pools/workers/scale", `{"nodes": 3}`)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, w.seen(), "save pool workers: 3 nodes of cpus:1; mem:1024")
+
+	status, text, _ := ask(t, server, http.MethodGet, "/state", "")
+	require.Equal(t, http.StatusOK, status)
+	var view scheduler.View
+	require.NoError(t, json.Unmarshal([]byte(text), &view))
+	require.Equal(t, 3, view.Pools[0].Nodes)
+}
+
+func TestBadRequestsAreExplainedAndChangeNothing(t *testing.T) {
+	w := &world{}
+	l := testLoop(t, w, 1)
+	end := start(t, l)
+	defer func() { _ = end() }()
+	a := &operatorAPI{}
+	a.lead(l)
+	server := serve(t, a)
+	for _, bad := range []struct {
+		path, body string
+		status     int
+		says       string
+	}{
+		{"/pools/worker/scale", `{"nodes": 3}`, 422, `pool is "worker", want one of [workers]`},
+		{"/pools/workers/scale", `{"nodes": -1}`, 422, `nodes is -1, want 0 or more`},
+		{"/pools/workers/scale", `{"node": 3}`, 400, `want {"nodes": N}`},
+		{"/pools/workers/scale", `{}`, 400, `want {"nodes": N}`},
+		{"/pools/workers/scale", `{"nodes": "3"}`, 400, `want {"nodes": N}`},
+		{"/pools/workers/scale", ``, 400, `want {"nodes": N}`},
+	} {
+		status, text, _ := ask(t, server, http.MethodPost, bad.path, bad.body)
+		assert.Equal(t, bad.status, status, bad.body)
+		assert.Contains(t, text, bad.says)
+	}
+	require.Empty(t, w.seen())
+}
+
+func TestStandbysRedirectToTheLeader(t *testing.T) {
+	a := &operatorAPI{}
+	server := serve(t, a)
+	status, text, _ := ask(t, server, http.MethodGet, "/state", "")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, text, "no instance leads")
+
+	ask1 := election(func(context.Context) (string, error) { return "leader.example:10260", nil })
+	a.election.Store(&ask1)
+	status, _, header := ask(t, server, http.MethodPost, "/pools/workers/scale", `{"nodes": 3}`)
+	require.Equal(t, http.StatusTemporaryRedirect, status)
+	require.Equal(t, "http://leader.example:10260/pools/workers/scale", header.Get("Location"))
+
+	lost := election(func(context.Context) (string, error) { return "", errors.New("ZooKeeper is away") })
+	a.election.Store(&lost)
+	status, _, _ = ask(t, server, http.MethodGet, "/state", "")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+
+	status, text, _ = ask(t, server, http.MethodGet, "/readyz", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "standby", text)
+}
+
+func TestReadinessSaysWhatIsMissing(t *testing.T) {
+	w := &world{}
+	l := testLoop(t, w, 1)
+	end := start(t, l)
+	defer func() { _ = end() }()
+	a := &operatorAPI{}
+	a.lead(l)
+	server := serve(t, a)
+	status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, text, "not subscribed")
+	l.events <- scheduler.Subscribed{Framework: "fw-1", Master: "m:5050"}
+	eventually(t, w, "saved")
+	status, text, _ = ask(t, server, http.MethodGet, "/readyz", "")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, text, "Kubernetes")
+	l.events <- scheduler.KubeSynced{}
+	require.Eventually(t, func() bool {
+		status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
+		return status == http.StatusOK && text == "leading"
+	}, 5e9, 1e6)
+}
+
+func TestMetricsShowPoolsAndNodes(t *testing.T) {
+	w := &world{}
+	l := testLoop(t, w, 2)
+	end := start(t, l)
+	defer func() { _ = end() }()
+	a := &operatorAPI{registry: prometheus.NewRegistry()}
+	a.registry.MustRegister(newViewCollector(a.view))
+	a.lead(l)
+	l.events <- scheduler.Subscribed{Framework: "fw-1"}
+	l.events <- scheduler.KubeSynced{}
+	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}
+	eventually(t, w, "call scheduler.Accept")
+	_, text, _ := ask(t, serve(t, a), http.MethodGet, "/metrics", "")
+	require.Contains(t, text, `k8s_framework_nodes{phase="Launching",pool="workers"} 1`)
+	require.Contains(t, text, `k8s_framework_nodes_wanted{pool="workers"} 2`)
+}
