@@ -19,6 +19,7 @@ func TestSite(t *testing.T) {
 		{"DrainedAgentEvicts", drainedAgentEvicts},
 		{"ZooKeeperRestarts", zooKeeperRestarts},
 		{"MasterFailsOver", masterFailsOver},
+		{"TornDownIsNotForgotten", tornDownIsNotForgotten},
 	} {
 		t.Run(chapter.name, chapter.run)
 	}

@@ -121,7 +121,7 @@ func ask(ctx context.Context, address, call string) ([]byte, error) {
 		return nil, err
 	}
 	if answer.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("Mesos master %s answers %s: %s", address, answer.Status, bytes.TrimSpace(text))
+		return nil, fmt.Errorf("master %s answers %s: %s", address, answer.Status, bytes.TrimSpace(text))
 	}
 	return text, nil
 }
