@@ -84,6 +84,31 @@ func blockedDrainIsNamed(t *testing.T) {
 	nodesReady(t, 3)
 }
 
+// A node with twenty pods is drained; what it takes is for the record, not a condition.
+func twentyPodsLeave(t *testing.T) {
+	nodes := nodesReady(t, 3)
+	youngest := nodes[len(nodes)-1]
+	deploymentOn(t, string(youngest.Host), "twenty", 20, nil)
+	began := time.Now()
+	scale(t, 2)
+	eventually(t, "the node to be empty", func(ctx context.Context) error {
+		view, err := shared.State(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range view.Nodes {
+			if n.Name == youngest.Name && n.Phase != scheduler.Stopping && n.Phase != scheduler.Gone {
+				return fmt.Errorf("it is %s: %s", n.Phase, n.Why)
+			}
+		}
+		return nil
+	})
+	t.Logf("drain of a node with 20 pods: %s", time.Since(began).Round(10*time.Millisecond))
+	nodesReady(t, 2)
+	scale(t, 3)
+	nodesReady(t, 3)
+}
+
 // hosts of nodes.
 func hosts(nodes []scheduler.NodeView) []string {
 	var names []string

@@ -38,10 +38,14 @@ func leaderDiesInDrain(t *testing.T) {
 	require.NoError(t, err)
 	killed := time.Now()
 	require.NoError(t, leading.Kill())
+	eventually(t, "a request to be stored", func(ctx context.Context) error {
+		_, err := shared.Command(ctx, "scale", "workers", "2")
+		return err
+	})
+	t.Logf("SIGKILL of the leader → next Save: %s", time.Since(killed).Round(time.Millisecond))
 	successor, err := shared.LeadingInstance(t.Context())
 	require.NoError(t, err)
 	require.NotEqual(t, leading.Address, successor.Address)
-	t.Logf("SIGKILL of the leader → another leads and is subscribed: %s", time.Since(killed).Round(time.Millisecond))
 	after := nodesReady(t, 2)
 	require.Equal(t, before.FrameworkID, state(t).FrameworkID)
 	for _, n := range after {

@@ -13,6 +13,7 @@ func TestSite(t *testing.T) {
 		{"AllocatableIsTheSlice", allocatableIsTheSlice},
 		{"ScaleDownDrains", scaleDownDrains},
 		{"BlockedDrainIsNamed", blockedDrainIsNamed},
+		{"TwentyPodsLeave", twentyPodsLeave},
 		{"LeaderDiesInDrain", leaderDiesInDrain},
 		{"AgentRestarts", agentRestarts},
 		{"ExecutorDies", executorDies},

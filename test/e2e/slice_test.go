@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +25,7 @@ func allocatableIsTheSlice(t *testing.T) {
 		require.True(t, resource.MustParse(sliceCPUs).Equal(*cpu), "%s: %s", n.Host, cpu)
 		require.True(t, resource.MustParse(sliceMem+"Mi").Equal(*memory), "%s: %s", n.Host, memory)
 		require.Empty(t, n.Drift)
+		t.Logf("%s: LAUNCH → Ready: %s", n.Name, n.Since.Sub(n.Launched).Round(time.Millisecond))
 		require.Len(t, kubelets(t, string(n.Host)), 1)
 	}
 	text, err := shared.Command(t.Context(), "status")

@@ -42,6 +42,12 @@ func web(env map[string]string, cpu, memory string) corev1.Container {
 // deployment runs replicas of the web server, spread over the nodes, until the test ends; it waits until all are ready.
 func deployment(t *testing.T, name string, replicas int32, env map[string]string) {
 	t.Helper()
+	deploymentOn(t, "", name, replicas, env)
+}
+
+// deploymentOn is deployment with all replicas on one node, if it is named.
+func deploymentOn(t *testing.T, node, name string, replicas int32, env map[string]string) {
+	t.Helper()
 	labels, grace := map[string]string{"app": name}, int64(30)
 	d := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -60,6 +66,9 @@ func deployment(t *testing.T, name string, replicas int32, env map[string]string
 				},
 			},
 		},
+	}
+	if node != "" {
+		d.Spec.Template.Spec.NodeSelector = map[string]string{corev1.LabelHostname: node}
 	}
 	_, err := shared.Kube.Client().AppsV1().Deployments(namespace).Create(t.Context(), d, metav1.CreateOptions{})
 	require.NoError(t, err)
