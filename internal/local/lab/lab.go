@@ -52,7 +52,6 @@ func Start(ctx context.Context) (*Lab, error) {
 		return nil, fmt.Errorf("start lab: %w", err)
 	}
 	for _, command := range []string{
-		"ip link set lo up",
 		"ip link add " + bridge + " type bridge",
 		"ip address add " + Address().String() + "/24 dev " + bridge,
 		"ip link set " + bridge + " up",
