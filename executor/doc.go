@@ -1,0 +1,31 @@
+// Package executor runs one kubelet inside one Mesos container, from its first task to its last.
+//
+//	err := executor.Run(ctx, executor.Options{…})
+//
+// It has the shape of the scheduler's side: a pure [Machine] (events in, a plan of actions out; no I/O, clock or goroutine)
+// and a loop that performs the actions and turns what happens into events. What the machine may use of the host is behind
+// the interfaces in loop.go.
+//
+// It promises:
+//
+//   - The kubelet's Allocatable is the sum of the tasks' resources, and follows it: another task restarts the kubelet with
+//     more, pods untouched.
+//   - A task is RUNNING only while its kubelet has answered /healthz; a kubelet that dies or hangs is started again with
+//     backoff, and given up with TASK_FAILED, the reason and its last lines.
+//   - No end without a drain, unless the framework said that the node is drained, or the time that Mesos gives is over: KILL,
+//     SHUTDOWN and the loss of the agent all cordon the node and evict its pods with the kubelet's own identity first.
+//   - A terminal update says the truth: the kubelet is gone, and no process is left in the cgroup of its pods. The executor
+//     exits when the agent has acknowledged it.
+//   - An agent that restarts finds everything as it was.
+//   - One kubelet per root directory: a lock is held as long as a kubelet lives, by it and by its executor.
+//
+// It does not promise:
+//
+//   - that pods end with the executor when it dies itself. Mesos's linux launcher ends them with the container; with the posix
+//     launcher the kubelet dies with the executor, and the next executor on the host ends what is left before it starts;
+//   - to make room before it shrinks: when one of several tasks is killed, the kubelet is started again with less and itself
+//     ends the pods that no longer fit.
+//
+// Start reading at rules.go (the behaviour as an ordered list), then event.go and plan.go (what goes in and out), loop.go, and
+// the transcripts in testdata.
+package executor

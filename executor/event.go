@@ -1,0 +1,113 @@
+package executor
+
+import (
+	"time"
+
+	"k8s-framework/internal/kubelet"
+	"k8s-framework/internal/mesos/execapi"
+)
+
+// Event is something that happened outside the machine. Events are named in the past tense.
+type Event interface{ event() }
+
+type (
+	// AgentSaid is an event of the executor API, or of the connection with the agent.
+	AgentSaid struct{ Event execapi.Event }
+
+	// AgentLost: the agent refuses this executor for good; there is nobody to report to.
+	AgentLost struct{ Why string }
+
+	// Interrupted: this process was asked to end by a signal.
+	Interrupted struct{ Why string }
+
+	// UpdateSent: the agent answered an update with 202.
+	UpdateSent struct{ Update execapi.UpdateID }
+
+	// UpdateFailed: an update may not have arrived.
+	UpdateFailed struct {
+		Update execapi.UpdateID
+		Why    string
+		// Refused says that the agent will refuse it again.
+		Refused bool
+	}
+
+	// PreparationWaited: the host is not ours yet.
+	PreparationWaited struct{ Why string }
+
+	// Prepared: the host is ours alone, the cgroups are there, and nothing of an earlier kubelet is left.
+	Prepared struct{ Host kubelet.Host }
+
+	// PreparationFailed: the host cannot be used, or Prepare was called off.
+	PreparationFailed struct{ Why string }
+
+	// KubeletProbed is one answer of /healthz, or the lack of one.
+	KubeletProbed struct {
+		Run     int // of which StartKubelet
+		Healthy bool
+		Why     string // if not healthy
+	}
+
+	// KubeletExited: the kubelet's process is over, or could not be started.
+	KubeletExited struct {
+		Run int
+		Why string
+		// Lines are the last of its output.
+		Lines []string
+	}
+
+	// DrainProgressed: what is left on the node.
+	DrainProgressed struct {
+		PodsLeft int
+		Blocked  []string // a sentence for each pod that a budget holds
+	}
+
+	// Drained: no pod that a drain evicts is left.
+	Drained struct{}
+
+	// DrainFailed: the drain ended without being done.
+	DrainFailed struct{ Why string }
+
+	// PodsStopped: the container runtime has no pod of this node's kubelet any more.
+	PodsStopped struct{}
+
+	// PodsNotStopped: it still has some, or cannot be asked.
+	PodsNotStopped struct{ Why string }
+
+	// Cleaned: no process is left in the pods' cgroup, and the cgroup is gone.
+	Cleaned struct{}
+
+	// NotCleaned: processes are left, or the cgroup cannot be removed.
+	NotCleaned struct{ Why string }
+
+	// Ticked: the time that the last Plan asked for has come.
+	Ticked struct{}
+)
+
+func (AgentSaid) event()         {}
+func (AgentLost) event()         {}
+func (Interrupted) event()       {}
+func (UpdateSent) event()        {}
+func (UpdateFailed) event()      {}
+func (PreparationWaited) event() {}
+func (Prepared) event()          {}
+func (PreparationFailed) event() {}
+func (KubeletProbed) event()     {}
+func (KubeletExited) event()     {}
+func (DrainProgressed) event()   {}
+func (Drained) event()           {}
+func (DrainFailed) event()       {}
+func (PodsStopped) event()       {}
+func (PodsNotStopped) event()    {}
+func (Cleaned) event()           {}
+func (NotCleaned) event()        {}
+func (Ticked) event()            {}
+
+// Settings is what the machine knows from the start.
+type Settings struct {
+	// Checkpoint says that the executor outlives a restart of its agent; without it, losing the agent is the end.
+	Checkpoint bool
+	// RecoveryTimeout is how long the agent may be away.
+	RecoveryTimeout time.Duration
+	// ShutdownGrace is the time from SHUTDOWN to SIGKILL where ExecutorInfo does not say.
+	ShutdownGrace time.Duration
+}
