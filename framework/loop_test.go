@@ -59,7 +59,7 @@ func (w *world) Perform(op scheduler.Op) { w.did("op %T", op) }
 func (w *world) Valid(time.Time) bool    { return !w.expired }
 func (w *world) Lost() <-chan struct{}   { return w.lost }
 func (w *world) Err() error              { return errors.New("the session expired") }
-func quiet() *logrus.Entry { l := logrus.New(); l.SetOutput(io.Discard); return logrus.NewEntry(l) }
+func quiet() *logrus.Entry               { l := logrus.New(); l.SetOutput(io.Discard); return logrus.NewEntry(l) }
 
 func offer(number int) scheduler.Offer {
 	return scheduler.Offer{

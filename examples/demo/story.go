@@ -38,8 +38,10 @@ func tell(ctx context.Context, watched bool) error {
 		return nil
 	}
 	s.chapter("It stays up until Ctrl-C")
-	s.say("In another terminal, as root, this shell is inside the demo's network:")
-	fmt.Printf("\n    nsenter --target %d --mount --net --pid env %s sh\n\n", os.Getppid(), strings.Join(s.env, " "))
+	s.say("in another terminal, as root, this opens a shell in which k8s-framework and kubectl reach the demo:")
+	// The process id of the lab's process 1 is not known inside of it; its name is.
+	fmt.Printf("\n    nsenter --target \"$(pgrep -n -f ^k8s-framework-lab)\" --mount --net --pid env %s bash\n\n",
+		strings.ReplaceAll(strings.Join(s.env, " "), os.Getenv("PATH"), "$PATH"))
 	<-ctx.Done()
 	return ctx.Err()
 }
