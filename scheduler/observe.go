@@ -263,11 +263,11 @@ func (c *Core) drainProgressed(e DrainProgressed) {
 func drainWhy(e DrainProgressed) string {
 	const most = 3 // a node may hold hundreds of pods
 	if more := len(e.Blocked) - most; more > 0 {
-		return fmt.Sprintf("draining, %d pods left; blocked: %s; and %d more", e.PodsLeft, strings.Join(e.Blocked[:most], "; "), more)
+		return fmt.Sprintf("%d pods left; blocked: %s; and %d more", e.PodsLeft, strings.Join(e.Blocked[:most], "; "), more)
 	} else if len(e.Blocked) > 0 {
-		return fmt.Sprintf("draining, %d pods left; blocked: %s", e.PodsLeft, strings.Join(e.Blocked, "; "))
+		return fmt.Sprintf("%d pods left; blocked: %s", e.PodsLeft, strings.Join(e.Blocked, "; "))
 	}
-	return fmt.Sprintf("draining, %d pods left", e.PodsLeft)
+	return fmt.Sprintf("%d pods left", e.PodsLeft)
 }
 
 func (c *Core) opFailed(now time.Time, e OpFailed) {

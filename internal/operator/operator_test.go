@@ -35,7 +35,7 @@ func TestStatusAnswersAtThreeInTheMorning(t *testing.T) {
 			{
 				Node: scheduler.Node{
 					Name: "workers-2", Pool: "workers", Agent: "a2", Host: "h2", Phase: scheduler.Draining, Drain: pool.Drain,
-					Why:      "draining, 1 pods left; blocked: pod default/web-1 by budget web",
+					Why:      "1 pods left; blocked: pod default/web-1 by budget web",
 					Launched: now.Add(-5 * time.Minute), Since: now.Add(-30 * time.Second), DrainBy: now.Add(9 * time.Minute),
 				},
 			},
@@ -53,7 +53,7 @@ workers  3       1        1 Draining, 1 Ready  cpus:1.5; mem:1024
 
 NODE       PHASE     HOST  AGENT  AGE    ALLOCATABLE   WHY
 workers-1  Ready     h1    a1     26h0m  1500m/1024Mi  Kubernetes says Ready (for 25h30m)
-workers-2  Draining  h2    a2     5m     -             draining, 1 pods left; blocked: pod default/web-1 by budget web (for 30s); deadline 2030-01-01T03:09:00Z, then force
+workers-2  Draining  h2    a2     5m     -             1 pods left; blocked: pod default/web-1 by budget web (for 30s); deadline 2030-01-01T03:09:00Z, then force
 
 LOOK AT
 pool workers is not on host h3: mem: the pool needs 1280, overhead included, 256 short

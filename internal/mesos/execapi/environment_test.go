@@ -16,13 +16,13 @@ import (
 func recorded() map[string]string {
 	return map[string]string{
 		"LIBPROCESS_IP": "127.0.0.1", "LIBPROCESS_PORT": "0", "MESOS_AGENT_ENDPOINT": "127.0.0.1:5051", "MESOS_CHECKPOINT": "1",
-		"MESOS_DIRECTORY":   "/work/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
+		"MESOS_DIRECTORY":   "/var/lib/mesos/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
 		"MESOS_EXECUTOR_ID": "e1", "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": "30secs", "MESOS_FRAMEWORK_ID": "FRAMEWORK-1",
 		"MESOS_HTTP_COMMAND_EXECUTOR": "0", "MESOS_RECOVERY_TIMEOUT": "15mins",
-		"MESOS_SANDBOX":  "/work/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
+		"MESOS_SANDBOX":  "/var/lib/mesos/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
 		"MESOS_SLAVE_ID": "AGENT-1", "MESOS_SLAVE_PID": "slave(1)@127.0.0.1:5051", "MESOS_SUBSCRIPTION_BACKOFF_MAX": "2secs",
 		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"PWD":  "/work/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
+		"PWD":  "/var/lib/mesos/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
 	}
 }
 
@@ -37,7 +37,7 @@ func TestTheRecordedEnvironmentIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, execapi.Environment{
 		Framework: "FRAMEWORK-1", Executor: "e1", Endpoint: "127.0.0.1:5051", Checkpoint: true,
-		Directory:       "/work/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
+		Directory:       "/var/lib/mesos/slaves/AGENT-1/frameworks/FRAMEWORK-1/executors/e1/runs/CONTAINER-1",
 		RecoveryTimeout: 15 * time.Minute, BackoffMax: 2 * time.Second, ShutdownGrace: 30 * time.Second, Token: "jwt",
 	}, env)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", env, env, env), "jwt")
