@@ -1,0 +1,139 @@
+package zk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/go-zookeeper/zk"
+
+	"k8s-framework/scheduler"
+)
+
+// readers is how many reads are under way at once on one connection; each of go-zookeeper's calls waits for its answer.
+// The server takes the requests of one connection one by one, so that many records are read in half the time with some
+// more connections.
+const (
+	readers         = 64
+	helpers         = 2
+	recordsToHelpAt = 1000
+)
+
+// maxProblems bounds how many unreadable records an error names.
+const maxProblems = 10
+
+// Load reads everything that is saved: what the leaders before us have saved is in it completely, since they can save no
+// more. A record that cannot be read is an error that names its znode; the first ten such are named. It must be called
+// before the first Save.
+func (l *Leadership) Load(ctx context.Context) (scheduler.State, error) {
+	ctx, cancel := joined(ctx, l.life)
+	defer cancel()
+	c, u := l.client, l.client.url
+	records := map[string]struct{}{}
+	var state scheduler.State
+
+	pools, err := loadAll(ctx, c, u.child(poolsName), records, decodePool)
+	if err != nil {
+		return state, err
+	}
+	nodes, err := loadAll(ctx, c, u.child(nodesName), records, decodeNode)
+	if err != nil {
+		return state, err
+	}
+	meta, err := c.get(ctx, u.child(metaName))
+	if err != nil && !errors.Is(err, zk.ErrNoNode) { // before the first Save there is none
+		return state, fmt.Errorf("load %s: %w", u.child(metaName), err)
+	}
+	if err == nil {
+		if state.Meta, err = decodeMeta(meta.data); err != nil {
+			return scheduler.State{}, fmt.Errorf("load %s: %w", u.child(metaName), err)
+		}
+		records[u.child(metaName)] = struct{}{}
+	}
+	state.Pools, state.Nodes = pools, nodes
+	l.records = records
+	return state, nil
+}
+
+// loadAll reads all records below a znode, in the order of their names, and adds their paths to records.
+func loadAll[T any](ctx context.Context, c *Client, folder string, records map[string]struct{},
+	decode func(name string, data []byte) (T, error),
+) ([]T, error) {
+	names, err := c.children(ctx, folder)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", folder, err)
+	}
+	slices.Sort(names)
+	loaded, problems := make([]T, len(names)), make([]error, len(names))
+	readAll(ctx, c, len(names), func(ctx context.Context, c *Client, i int) (goOn bool) {
+		znode := folder + "/" + names[i]
+		found, err := c.get(ctx, znode)
+		goOn = err == nil // what is wrong with one record does not keep us from the others
+		if goOn {
+			loaded[i], err = decode(names[i], found.data)
+		}
+		if err != nil {
+			problems[i] = fmt.Errorf("load %s: %w", znode, err)
+		}
+		return goOn
+	})
+	for _, name := range names {
+		records[folder+"/"+name] = struct{}{}
+	}
+	return loaded, summary(problems)
+}
+
+// readAll calls read for 0 to n−1, on several connections, until it says no.
+func readAll(ctx context.Context, c *Client, n int, read func(ctx context.Context, c *Client, i int) (goOn bool)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	next := make(chan int)
+	work := func(c *Client) {
+		var reading sync.WaitGroup
+		for range min(readers, n) {
+			reading.Go(func() {
+				for i := range next {
+					if !read(ctx, c, i) {
+						cancel()
+					}
+				}
+			})
+		}
+		reading.Wait()
+	}
+	var working sync.WaitGroup
+	working.Go(func() { work(c) })
+	opening, enough := context.WithCancel(ctx)
+	if n >= recordsToHelpAt {
+		for range helpers {
+			working.Go(func() {
+				helper, err := Open(opening, c.options)
+				if err != nil {
+					return // the others are at it, or done
+				}
+				defer helper.Close()
+				// This server may be behind the one that has seen our election.
+				if helper.sync(opening) == nil {
+					work(helper)
+				}
+			})
+		}
+	}
+	for i := range n {
+		next <- i
+	}
+	enough()
+	close(next)
+	working.Wait()
+}
+
+// summary joins the first of the problems.
+func summary(problems []error) error {
+	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+	if more := len(problems) - maxProblems; more > 0 {
+		problems = append(problems[:maxProblems], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(problems...)
+}
