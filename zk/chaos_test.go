@@ -41,7 +41,7 @@ func TestOneEpochAtATimeHasEffectiveWrites(t *testing.T) {
 	require.NoError(t, err)
 	t.Logf("%d epochs, %d saves confirmed, counter %d", last.Epoch(), len(book.confirmed), state.Meta.Counter)
 	assert.GreaterOrEqual(t, state.Meta.Counter, book.highest)
-	assert.Greater(t, last.Epoch(), int64(2), "nothing happened")
+	assert.NotEmpty(t, book.confirmed)
 	assert.Empty(t, book.problems)
 }
 
@@ -99,7 +99,7 @@ func leadOnce(ctx context.Context, t *testing.T, u URL, b *book) {
 	t.Errorf("leader's end: %v", err)
 }
 
-// disturb breaks, silences and refuses connections, loses requests and answers.
+// disturb breaks, silences and refuses connections, loses requests and answers, and ends sessions.
 func disturb(ctx context.Context, p *proxy, random *rand.Rand) {
 	wait := func(longest time.Duration) bool {
 		timer := time.NewTimer(time.Duration(random.Int64N(int64(longest))))
@@ -111,8 +111,8 @@ func disturb(ctx context.Context, p *proxy, random *rand.Rand) {
 			return false
 		}
 	}
-	for wait(400 * time.Millisecond) {
-		switch random.IntN(5) {
+	for wait(300 * time.Millisecond) {
+		switch random.IntN(6) {
 		case 0:
 			p.cut()
 		case 1:
@@ -128,6 +128,8 @@ func disturb(ctx context.Context, p *proxy, random *rand.Rand) {
 			p.loseNext(opMulti, true)
 		case 4:
 			p.loseNext(opMulti, false)
+		case 5:
+			_ = p.endSession() // there may be none
 		}
 	}
 }

@@ -109,6 +109,17 @@ func TestNameThatMoves(t *testing.T) {
 	within(t, "the connection", opened)
 }
 
+func TestFailedWriteIsALostConnection(t *testing.T) {
+	t.Parallel()
+	plain, err := net.Dial("tcp", server.Address())
+	require.NoError(t, err)
+	c, err := newConn(plain, time.Now().Add(time.Minute), nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	_, err = c.Write([]byte("request"))
+	assert.True(t, transient(err), "%v", err)
+}
+
 func TestServerThatIsNoZooKeeper(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())

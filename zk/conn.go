@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 )
 
 // The connect response, the first frame that a server sends: its length, then protocol version, session timeout in
@@ -92,6 +94,16 @@ func (c *conn) follow(p []byte) error {
 		c.shaken(time.Duration(timeout) * time.Millisecond)
 	}
 	return nil
+}
+
+// Write implements net.Conn. Its errors are made known as what they mean: go-zookeeper hands them as they are to whoever
+// waits for the answer, while all others who wait are told that the connection is closed.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		return n, fmt.Errorf("%w: %w", zk.ErrConnectionClosed, err)
+	}
+	return n, nil
 }
 
 // SetDeadline implements net.Conn.

@@ -67,36 +67,39 @@ func loadAll[T any](ctx context.Context, c *Client, folder string, records map[s
 	}
 	slices.Sort(names)
 	loaded, problems := make([]T, len(names)), make([]error, len(names))
-	readAll(ctx, c, len(names), func(ctx context.Context, c *Client, i int) (goOn bool) {
+	err = readAll(ctx, c, len(names), func(ctx context.Context, c *Client, i int) error {
 		znode := folder + "/" + names[i]
 		found, err := c.get(ctx, znode)
-		goOn = err == nil // what is wrong with one record does not keep us from the others
-		if goOn {
-			loaded[i], err = decode(names[i], found.data)
-		}
 		if err != nil {
-			problems[i] = fmt.Errorf("load %s: %w", znode, err)
+			return fmt.Errorf("load %s: %w", znode, err)
 		}
-		return goOn
+		if loaded[i], err = decode(names[i], found.data); err != nil {
+			problems[i] = fmt.Errorf("load %s: %w", znode, err) // which does not keep us from the others
+		}
+		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		records[folder+"/"+name] = struct{}{}
 	}
 	return loaded, summary(problems)
 }
 
-// readAll calls read for 0 to n−1, on several connections, until it says no.
-func readAll(ctx context.Context, c *Client, n int, read func(ctx context.Context, c *Client, i int) (goOn bool)) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// readAll calls read for 0 to n−1, on several connections, and returns the first error.
+func readAll(ctx context.Context, c *Client, n int, read func(ctx context.Context, c *Client, i int) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	next := make(chan int)
 	work := func(c *Client) {
 		var reading sync.WaitGroup
 		for range min(readers, n) {
 			reading.Go(func() {
 				for i := range next {
-					if !read(ctx, c, i) {
-						cancel()
+					if err := read(ctx, c, i); err != nil {
+						end(err)
+						return
 					}
 				}
 			})
@@ -106,6 +109,7 @@ func readAll(ctx context.Context, c *Client, n int, read func(ctx context.Contex
 	var working sync.WaitGroup
 	working.Go(func() { work(c) })
 	opening, enough := context.WithCancel(ctx)
+	defer enough()
 	if n >= recordsToHelpAt {
 		for range helpers {
 			working.Go(func() {
@@ -121,12 +125,16 @@ func readAll(ctx context.Context, c *Client, n int, read func(ctx context.Contex
 			})
 		}
 	}
-	for i := range n {
-		next <- i
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+		}
 	}
-	enough()
 	close(next)
+	enough()
 	working.Wait()
+	return context.Cause(ctx)
 }
 
 // summary joins the first of the problems.

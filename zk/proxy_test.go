@@ -2,6 +2,7 @@ package zk
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -12,9 +13,10 @@ import (
 
 // The operations that the proxy is asked to disturb, by their numbers in ZooKeeper's protocol.
 const (
-	opCreate = 1
-	opMulti  = 14
-	opClose  = -11
+	opCreate  = 1
+	opGetData = 4
+	opMulti   = 14
+	opClose   = -11
 )
 
 // proxy stands between one client and the server and does to the connection what networks do. It understands frames: a
@@ -169,26 +171,43 @@ func (p *proxy) answer(n int, frame []byte, awaited chan int32) bool {
 // another connection, and closes it.
 func (p *proxy) expire(tb testing.TB) {
 	tb.Helper()
+	require.NoError(tb, p.endSession())
+}
+
+func (p *proxy) endSession() error {
 	p.mu.Lock()
+	if len(p.session) < 40 {
+		p.mu.Unlock()
+		return errors.New("there is no session yet")
+	}
 	session := p.session[12:40] // id, length of the password, password
 	p.mu.Unlock()
 	conn, err := net.Dial("tcp", p.target)
-	require.NoError(tb, err)
+	if err != nil {
+		return err
+	}
 	defer conn.Close()
 	// Protocol version, last zxid seen, timeout, session id, password.
 	request := append(make([]byte, 4+8), 0, 0, 0x27, 0x10)
 	request = append(request, session...)
-	write := func(body []byte) {
+	write := func(body []byte) error {
 		_, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
-		require.NoError(tb, err)
+		return err
 	}
-	write(request)
+	if err := write(request); err != nil {
+		return err
+	}
 	head := make([]byte, 4)
-	_, err = io.ReadFull(conn, head)
-	require.NoError(tb, err)
-	_, err = io.ReadFull(conn, make([]byte, binary.BigEndian.Uint32(head)))
-	require.NoError(tb, err)
+	if _, err := io.ReadFull(conn, head); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(conn, make([]byte, binary.BigEndian.Uint32(head))); err != nil {
+		return err
+	}
 	closing := int32(opClose)
-	write(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 1), uint32(closing)))
+	if err := write(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 1), uint32(closing))); err != nil {
+		return err
+	}
 	_, _ = io.Copy(io.Discard, conn) // until the server has done it
+	return nil
 }

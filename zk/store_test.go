@@ -317,6 +317,30 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestManyRecordsAreLoadedOverBreakingConnections(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, server.Address())
+	l := loaded(t, Options{URL: at(p.address(), home(t))})
+	const nodes = 2 * recordsToHelpAt
+	require.NoError(t, l.Save(patience(t), manyNodes(nodes)))
+	lost, loading := p.loseNext(opGetData, false), make(chan struct{})
+	go func() {
+		defer close(loading)
+		state, err := l.Load(patience(t))
+		assert.NoError(t, err)
+		assert.Len(t, state.Nodes, nodes)
+	}()
+	within(t, "the disturbance", lost)
+	p.cut() // the others too
+	within(t, "the end of the load", loading)
+
+	p.silence(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := l.Load(ctx)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
 func TestManyUnreadableRecordsAreSummedUp(t *testing.T) {
 	t.Parallel()
 	o := Options{URL: at(server.Address(), home(t))}

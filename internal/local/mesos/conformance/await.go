@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -44,11 +45,12 @@ func (r *replay) awaitObservation(ctx context.Context, e *Entry) {
 		since = r.input
 	}
 	r.late = append(r.late, awaited{entry: e, want: want, since: since, deadline: r.deadline(e.At), part: r.part})
-	r.catchUp(ctx, r.deadline(e.At).Add(grace-patience))
+	r.catchUp(ctx, e, r.deadline(e.At).Add(grace-patience))
 }
 
-// catchUp matches what is awaited with what has come, until nothing is awaited, or until the given time.
-func (r *replay) catchUp(ctx context.Context, until time.Time) {
+// catchUp matches what is awaited with what has come, until the given entry is no longer awaited, or until the given time.
+// With no entry it looks once.
+func (r *replay) catchUp(ctx context.Context, e *Entry, until time.Time) {
 	for {
 		r.learn()
 		list, changed := r.obs.unused()
@@ -59,7 +61,7 @@ func (r *replay) catchUp(ctx context.Context, until time.Time) {
 			}
 		}
 		r.late = still
-		if len(still) == 0 || !time.Now().Before(until) || ctx.Err() != nil {
+		if !r.awaits(e) || !time.Now().Before(until) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -79,6 +81,10 @@ func (r *replay) catchUp(ctx context.Context, until time.Time) {
 	r.late = still
 }
 
+func (r *replay) awaits(e *Entry) bool {
+	return slices.ContainsFunc(r.late, func(a awaited) bool { return a.entry == e })
+}
+
 func (r *replay) matchLate(a awaited, list []*observation) bool {
 	for _, ob := range list {
 		if !ob.used && r.isOf(ob, a.entry) && !ob.at.Before(a.since) && len(r.try(a.entry, a.want, ob)) == 0 {
@@ -93,14 +99,9 @@ func (r *replay) matchLate(a awaited, list []*observation) bool {
 // overdue waits for everything that is awaited, until each one's deadline.
 func (r *replay) overdue(ctx context.Context) {
 	for len(r.late) > 0 && ctx.Err() == nil {
-		last := r.late[0].deadline
-		for _, a := range r.late {
-			if a.deadline.After(last) {
-				last = a.deadline
-			}
-		}
-		r.catchUp(ctx, last)
-		pause(ctx, time.Until(last)+time.Millisecond)
+		first := r.late[0]
+		r.catchUp(ctx, first.entry, first.deadline)
+		pause(ctx, time.Millisecond)
 	}
 }
 
@@ -212,7 +213,8 @@ func (r *replay) mismatchIn(part *Part, e *Entry, got string, diffs []Diff) {
 func (r *replay) reportUnrecorded(number int) {
 	list, _ := r.obs.unused()
 	for _, ob := range list {
-		if ob.part >= number || ob.at.After(r.ended) && !r.ended.IsZero() || ob.typ == "HEARTBEAT" || r.lostAtExit(ob) {
+		if ob.part >= number || ob.at.After(r.ended) && !r.ended.IsZero() || ob.typ == "HEARTBEAT" || r.lostAtExit(ob) ||
+			slices.ContainsFunc(r.late, func(a awaited) bool { return r.isOf(ob, a.entry) }) {
 			continue
 		}
 		ob.used = true

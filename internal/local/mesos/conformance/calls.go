@@ -195,6 +195,7 @@ func (r *replay) echoes(task map[string]any) bool {
 // callScheduler sends a call of a framework.
 func (r *replay) callScheduler(e *Entry) (*pending, error) {
 	s := r.schedulerOf(e)
+	r.giveBack(e, s)
 	body, err := r.bodyOf(e)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ func TestQuick(t *testing.T) {
 	for name, options := range map[string]Options{
 		"01-subscribe": {Skip: []string{"heartbeats"}},
 		"02a-errors":   {},
-		"04-launch":    {Skip: []string{"still not acknowledged"}, Until: 41200 * time.Millisecond},
+		"04-launch":    {Skip: []string{"still not acknowledged"}, Until: 38100 * time.Millisecond},
 		"07a-kill":     {Until: 9 * time.Second},
 		"08a-filters":  {Until: 11200 * time.Millisecond},
 	} {

@@ -25,13 +25,13 @@ func Races() []Deviation {
 			Why: "an acknowledged operation is forgotten when the agent has heard of it: here before RECONCILE_OPERATIONS",
 		},
 		{
-			Scenario: "11b-no-resubscribe", Part: "an executor that", What: "not recorded: scheduler (stream 1) event: {\"type\":\"OFFERS\"",
-			Why: "the end of a recovered executor is noticed up to 2 s late; whether its resources are offered apart depends " +
-				"on the allocation cycle in which that falls", Sometimes: true,
+			Scenario: "16-resources", Part: "a memory limit", What: "not recorded: scheduler 2 (stream 1) event: {\"type\":\"OFFERS\"",
+			Why:       "the resources of the killed container are offered if a cycle falls before the last acknowledgement",
+			Sometimes: true,
 		},
 		{
-			Scenario: "11b-no-resubscribe", Part: "an executor that", What: "not recorded: scheduler (stream 1) event: {\"type\":\"RESCIND\"",
-			Why: "the offer apart is rescinded when the agent is killed", Sometimes: true,
+			Scenario: "16-resources", Part: "limits on a command task", What: ":procs: recorded", Sometimes: true,
+			Why: "a command task has up to four processes: the recorder looked before the shell had started the last ones",
 		},
 		{
 			Scenario: "02b-masters", Part: "the agent is stopped", What: "503 Master has not finished recovery", Sometimes: true,

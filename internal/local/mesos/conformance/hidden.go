@@ -21,6 +21,9 @@ type hidden struct {
 	allocation map[string]allocation
 	// agentHosts say which agent a token stands for.
 	agentHosts map[string]string
+	// split is set where resources become free at a random moment, up to 2 s late: at the end of an executor after its
+	// agent's restart, and with the linux launcher. See giveBack.
+	split bool
 	// translate are further pairs of recorded and this run's text.
 	translate [][2]string
 	// auth are headers of frameworks that authenticate.
@@ -68,12 +71,14 @@ func hiddenOf(scenario string) hidden {
 			return r.agentRegistered(context.Background(), "agent2", time.Now().Add(patience))
 		}}
 	case "11a-agent-restart":
+		h.split = true
 		h.before = map[int]func(*replay) error{
 			171: startProbe,
 			// "the same with a foreign process whose parent does not reap it for 6 s"
 			367: func(r *replay) error { return r.startForeigner("CONTAINER-2", false) },
 		}
 	case "11b-no-resubscribe":
+		h.split = true
 		h.after = map[int]func(*replay) error{770: signalExecutor("six", syscall.SIGKILL)}
 	case "11d-new-work-dir":
 		h.agentHosts["AGENT-3"], h.agentHosts["AGENT-4"] = agentHost("agent1"), agentHost("agent2")

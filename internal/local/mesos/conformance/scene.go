@@ -30,6 +30,8 @@ type scene struct {
 
 	exits map[string]time.Time // when executors were told to exit
 
+	acknowledged map[string]time.Time // by task, as in the JSON of the call
+
 	foreigners map[string]*foreigner
 	probe      *probe
 	web        *webServer
@@ -55,7 +57,7 @@ func (s *scene) end() {
 func (r *replay) prepare() error {
 	r.scene = scene{
 		stopped: map[string]bool{}, postponed: map[string][]*Entry{}, back: map[string]answer{},
-		exits: map[string]time.Time{}, foreigners: map[string]*foreigner{},
+		exits: map[string]time.Time{}, acknowledged: map[string]time.Time{}, foreigners: map[string]*foreigner{},
 	}
 	switch r.t.Name {
 	case "17-fetcher":
