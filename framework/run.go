@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -90,10 +91,19 @@ func newInstance(o Options) (*instance, error) {
 	return i, nil
 }
 
-// trouble logs what an adapter gets over by itself.
+// trouble logs what an adapter gets over by itself, and that it did: each new trouble once.
 func (i *instance) trouble(with string) func(error) {
+	var mu sync.Mutex // adapters report from several goroutines
+	var last string
 	return func(err error) {
-		if err != nil {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil && last != "":
+			last = ""
+			i.Log.Infof("%s: answers again", with)
+		case err != nil && err.Error() != last:
+			last = err.Error()
 			i.Log.WithError(err).Warnf("%s: trouble, trying again", with)
 		}
 	}
@@ -181,6 +191,7 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	defer closeMaster()
 	options := i.mesos
 	options.Leader, options.Framework.Roles = master, roles(state.Pools)
+	options.Framework.GPUs = slices.ContainsFunc(state.Pools, func(p scheduler.Pool) bool { return p.Resources.GPUs > 0 })
 	subscription, err := mesos.New(options)
 	if err != nil {
 		return err

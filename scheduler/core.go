@@ -35,6 +35,8 @@ const (
 	lastRetry  = 5 * time.Minute
 	// reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
 	reviveEvery = 5 * time.Second
+	// strayPatience is how long a Node object without a record is left alone: a task of it would be known by then.
+	strayPatience = time.Minute
 	// reconcileBatch bounds the tasks named in one Reconcile.
 	reconcileBatch = 1000
 )

@@ -31,7 +31,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})
 	case KubeNodeSeen:
 		c.kube[e.Node.Host] = e.Node
-		c.stray(e.Node)
+		c.stray(now, e.Node)
 		if n := c.hosts[e.Node.Host]; n != nil {
 			c.readiness(now, n)
 			c.watchDrift(n, e.Node)
@@ -148,7 +148,7 @@ func (c *Core) orphaned(now time.Time, e TaskUpdated, name NodeName) {
 	number, _ := name.Number()
 	if number > c.meta.Counter {
 		c.note(Note{Task: e.Task, Agent: e.Agent, Alarm: true, Text: fmt.Sprintf("task %s has a number that was never given out (the counter stands at %d): "+
-			"the saved state is older than the cluster, was a backup restored? The task is left alone; end it by hand if it is not wanted", e.Task, c.meta.Counter)})
+			"the saved state is older than the cluster, was a backup restored? The task is left alone; if it is not wanted, drain its agent (DRAIN_AGENT)", e.Task, c.meta.Counter)})
 		c.meta.Counter = number
 		c.dirtyMeta = true
 		c.orphans[e.Task] = &orphan{agent: e.Agent, kill: retry{waiting: true}}
@@ -289,9 +289,10 @@ func (c *Core) opFailed(now time.Time, e OpFailed) {
 	}
 }
 
-// stray notes a Node object of ours whose record is gone. One with a number that was never given out is left alone: then
-// our memory is older than the world.
-func (c *Core) stray(seen KubeNode) {
+// stray notes a Node object of ours whose record is gone, to be deleted when its task had time to show itself: with the
+// object its pods go, without asking a budget. One with a number that was never given out is left alone: then our memory is
+// older than the world.
+func (c *Core) stray(now time.Time, seen KubeNode) {
 	name := c.ownNode(seen.ProviderID)
 	number, ours := name.Number()
 	if !ours || number > c.meta.Counter || c.nodes[name] != nil {
@@ -299,7 +300,7 @@ func (c *Core) stray(seen KubeNode) {
 		return
 	}
 	if c.strays[seen.Host] == nil {
-		c.strays[seen.Host] = &retry{}
+		c.strays[seen.Host] = &retry{next: now.Add(strayPatience)}
 	}
 }
 

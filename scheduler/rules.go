@@ -195,12 +195,14 @@ func (c *Core) forgetGone(now time.Time) {
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(c.strays)) {
-		if stray := c.strays[host]; stray.due(now) {
-			stray.tried(now)
-			stray.waiting = true
-			seen := c.kube[host]
-			c.operate(ForgetKubeNode{Node: c.ownNode(seen.ProviderID), Host: host, ProviderID: seen.ProviderID, Why: "its node has no record any more"})
+		stray, seen := c.strays[host], c.kube[host]
+		name := c.ownNode(seen.ProviderID)
+		if _, runs := c.orphans[name.Task(1)]; runs || !stray.due(now) {
+			continue
 		}
+		stray.tried(now)
+		stray.waiting = true
+		c.operate(ForgetKubeNode{Node: name, Host: host, ProviderID: seen.ProviderID, Why: "its node has no record any more"})
 	}
 }
 
