@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -125,22 +126,42 @@ func (c *cluster) budgetOf(t *testing.T, namespace, name, app string, minAvailab
 }
 
 // replace is a ReplicaSet controller of sorts, for pods that exist already: for each that is deleted it makes another one on
-// the node elsewhere. see is told of every event, from the same goroutine, until the returned function is called.
+// the node elsewhere. see is told of every event of a pod, from the same goroutine, until the returned function is called.
 func (c *cluster) replace(t *testing.T, namespace, elsewhere string, see func(watch.Event)) (stop func()) {
-	w, err := c.client.CoreV1().Pods(namespace).Watch(t.Context(), metav1.ListOptions{ResourceVersion: "0"})
+	ctx, cancel := context.WithCancel(t.Context())
+	from := func(version string) (watch.Interface, error) {
+		return c.client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+	}
+	w, err := from("0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for e := range w.ResultChan() {
-			see(e)
-			if p, ok := e.Object.(*corev1.Pod); ok && e.Type == watch.Deleted {
-				c.pod(t, namespace, elsewhere, p.Name+"-again", func(again *corev1.Pod) { again.Labels = p.Labels })
+		for version := "0"; ctx.Err() == nil; {
+			for e := range w.ResultChan() {
+				p, isPod := e.Object.(*corev1.Pod)
+				if !isPod { // the server ends a watch, with a Status, when it is busy: go on where it stood
+					t.Logf("the watch of the pods ended: %+v", e.Object)
+					break
+				}
+				version = p.ResourceVersion
+				see(e)
+				if e.Type == watch.Deleted {
+					c.pod(t, namespace, elsewhere, p.Name+"-again", func(again *corev1.Pod) { again.Labels = p.Labels })
+				}
+			}
+			w.Stop()
+			if ctx.Err() != nil {
+				return
+			}
+			if w, err = from(version); err != nil {
+				assert.True(t, ctx.Err() != nil, "watch the pods again from %s: %v", version, err)
+				return
 			}
 		}
 	}()
 	return func() {
-		w.Stop()
+		cancel()
 		<-done
 	}
 }

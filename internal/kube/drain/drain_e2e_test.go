@@ -101,7 +101,9 @@ func keepsOrder(t *testing.T, c *cluster) {
 	assert.Nil(t, left.Items[0].DeletionTimestamp, "the DaemonSet's pod stays")
 	var order []string
 	for len(order) < 4 {
-		if e := <-w.ResultChan(); e.Type == watch.Deleted {
+		e, open := <-w.ResultChan()
+		require.True(t, open, "the watch ended after %q", order)
+		if e.Type == watch.Deleted {
 			order = append(order, e.Object.(*corev1.Pod).Name)
 		}
 	}
