@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"k8s-framework/internal/local/kube/images"
 )
@@ -147,7 +148,7 @@ type observer struct {
 	done    chan struct{}
 }
 
-// observe begins to watch; stop returns what was seen.
+// observe begins to watch, from what is there now.
 func observe(t *testing.T, app string) *observer {
 	t.Helper()
 	o := &observer{pods: map[string]*corev1.Pod{}, fewest: 1 << 30, evicted: map[string]bool{}, done: make(chan struct{})}
@@ -158,14 +159,25 @@ func observe(t *testing.T, app string) *observer {
 	}
 	o.count()
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := shared.Kube.Client().CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "app=" + app, ResourceVersion: list.ResourceVersion})
-	require.NoError(t, err)
 	go func() {
 		defer close(o.done)
-		for event := range w.ResultChan() {
-			if p, ok := event.Object.(*corev1.Pod); ok {
-				o.seen(p, event.Type == "DELETED")
+		for version := list.ResourceVersion; ctx.Err() == nil; {
+			w, err := shared.Kube.Client().CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "app=" + app, ResourceVersion: version})
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Errorf("watch the pods of %s: %v", app, err)
+				}
+				return
 			}
+			for event := range w.ResultChan() {
+				p, isPod := event.Object.(*corev1.Pod)
+				if !isPod {
+					break // the server ended the watch: go on where it stood
+				}
+				version = p.ResourceVersion
+				o.seen(p, event.Type == watch.Deleted)
+			}
+			w.Stop()
 		}
 	}()
 	t.Cleanup(func() {
