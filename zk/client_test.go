@@ -223,7 +223,7 @@ func TestCredentialsHoldOverConnectionsAndSessions(t *testing.T) {
 	_, err := l.Load(patience(t))
 	require.NoError(t, err)
 	require.NoError(t, l.Save(patience(t), someChanges()))
-	p.expire(t)
+	p.expireUntil(t, l.Lost())
 	within(t, "the loss", l.Lost())
 	again, err := c.Campaign(patience(t), "again:1")
 	require.NoError(t, err)

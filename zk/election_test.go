@@ -124,7 +124,7 @@ func TestExpiredSessionEndsTheLeadership(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, server.Address())
 	c, leader := elect(t, Options{URL: at(p.address(), home(t))})
-	p.expire(t)
+	p.expireUntil(t, leader.Lost())
 	within(t, "the leader's notice", leader.Lost())
 	assert.ErrorIs(t, leader.Err(), ErrSessionExpired)
 	assert.NotErrorIs(t, leader.Err(), ErrLeaseOver)

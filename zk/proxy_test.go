@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -168,10 +169,29 @@ func (p *proxy) answer(n int, frame []byte, awaited chan int32) bool {
 }
 
 // expire ends the client's session at the server, as if it had not been heard of for long: it takes the session over on
-// another connection, and closes it.
+// another connection, and closes it. A busy server drops a handshake now and then.
 func (p *proxy) expire(tb testing.TB) {
 	tb.Helper()
-	require.NoError(tb, p.endSession())
+	err := p.endSession()
+	for attempt := 1; errors.Is(err, io.EOF) && attempt < 5; attempt++ {
+		err = p.endSession()
+	}
+	require.NoError(tb, err)
+}
+
+// expireUntil does so until over is closed: a client that is quick may take its session back meanwhile.
+func (p *proxy) expireUntil(tb testing.TB, over <-chan struct{}) {
+	tb.Helper()
+	var last error
+	for range 40 {
+		last = p.endSession()
+		select {
+		case <-over:
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	require.FailNow(tb, "the session does not end", "%v", last)
 }
 
 func (p *proxy) endSession() error {
