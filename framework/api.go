@@ -103,7 +103,7 @@ func (a *operatorAPI) state(w http.ResponseWriter, r *http.Request, l *loop) {
 
 func (a *operatorAPI) scale(w http.ResponseWriter, r *http.Request, l *loop) {
 	var wanted struct {
-		Nodes *int `json:"nodes"`
+		Nodes *scheduler.Count `json:"nodes"`
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
@@ -115,7 +115,7 @@ func (a *operatorAPI) scale(w http.ResponseWriter, r *http.Request, l *loop) {
 		return
 	}
 	reply, err := l.request(r.Context(), func(number int64) scheduler.Event {
-		return scheduler.ScaleRequested{Request: number, Pool: scheduler.PoolName(r.PathValue("pool")), Nodes: *wanted.Nodes}
+		return scheduler.Asked{Request: number, Command: scheduler.Scale{Pool: scheduler.PoolName(r.PathValue("pool")), Nodes: *wanted.Nodes}}
 	})
 	switch {
 	case err != nil:

@@ -58,7 +58,7 @@ func TestScaleIsStoredBeforeItIsAnswered(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	var view scheduler.View
 	require.NoError(t, json.Unmarshal([]byte(text), &view))
-	require.Equal(t, 3, view.Pools[0].Nodes)
+	require.EqualValues(t, 3, view.Pools[0].Nodes)
 }
 
 func TestBadRequestsAreExplainedAndChangeNothing(t *testing.T) {

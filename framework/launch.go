@@ -17,28 +17,38 @@ type renderer struct{ nodes NodeOptions }
 
 // Executor is the same for every task of a node: it depends on what the node's record keeps and on the options.
 func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
-	node := launch.Node
+	node, nodes := launch.Node, r.nodes
+	if len(node.Executor.Setup) > 0 { // a task more on an executor that was launched with other options
+		var err error
+		if nodes, err = decodeNodeOptions(node.Executor.Setup); err != nil {
+			return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
+		}
+	}
 	spec := kubelet.Defaults()
 	spec.Node = string(node.Name)
 	spec.Host = string(node.Host)
 	spec.ProviderID = launch.ProviderID
-	spec.Labels = launch.Pool.Labels
-	spec.Taints = launch.Pool.Taints
-	spec.Kubelet = r.nodes.Kubelet
-	spec.RootDir = r.nodes.RootDir
-	spec.Kubeconfig = r.nodes.Kubeconfig
-	spec.BootstrapKubeconfig = r.nodes.BootstrapKubeconfig
-	spec.RuntimeEndpoint = r.nodes.RuntimeEndpoint
-	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(node.Drain.Deadline), Then: string(node.Drain.Then)}
+	spec.Labels = node.Executor.Labels
+	spec.Taints = node.Executor.Taints
+	spec.Kubelet = nodes.Kubelet
+	spec.RootDir = nodes.RootDir
+	spec.Kubeconfig = nodes.Kubeconfig
+	spec.BootstrapKubeconfig = nodes.BootstrapKubeconfig
+	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
+	spec.Extra = node.Executor.Kubelet
+	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(node.Executor.Drain.Deadline), Then: string(node.Executor.Drain.Then)}
+	health := node.Executor.Health
+	spec.Restart.StartTimeout, spec.Restart.HangTimeout = kubelet.Duration(health.StartTimeout), kubelet.Duration(health.HangTimeout)
+	spec.Restart.Failures, spec.Restart.Window = health.Failures, kubelet.Duration(health.Window)
 	data, err := spec.Encode()
 	if err != nil {
 		return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
 	}
-	grace := time.Duration(node.Drain.Deadline) + margin
+	grace := time.Duration(node.Executor.Drain.Deadline) + margin
 	return mesos.Executor{
 		Name:          fmt.Sprintf("kubelet of %s", node.Host),
-		Command:       r.nodes.Executor,
-		Arguments:     []string{r.nodes.Executor},
+		Command:       nodes.Executor,
+		Arguments:     []string{nodes.Executor},
 		Data:          data,
 		ShutdownGrace: grace,
 		KillGrace:     grace,

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -63,15 +64,15 @@ type Options struct {
 // NodeOptions says where things are on the agents' hosts. All paths are absolute, and are there before a node is launched.
 type NodeOptions struct {
 	// Executor is k8s-executor, Kubelet the kubelet.
-	Executor string // --executor-path
-	Kubelet  string // --kubelet-path
+	Executor string `json:"executor"` // --executor-path
+	Kubelet  string `json:"kubelet"`  // --kubelet-path
 	// Kubeconfig holds the kubelet's credentials; BootstrapKubeconfig those that may only ask for them. One of both.
-	Kubeconfig          string // --node-kubeconfig
-	BootstrapKubeconfig string // --node-bootstrap-kubeconfig
+	Kubeconfig          string `json:"kubeconfig,omitempty"`          // --node-kubeconfig
+	BootstrapKubeconfig string `json:"bootstrapKubeconfig,omitempty"` // --node-bootstrap-kubeconfig
 	// RootDir is the kubelet's directory.
-	RootDir string // --kubelet-root-dir
+	RootDir string `json:"rootDir"` // --kubelet-root-dir
 	// RuntimeEndpoint is the container runtime's socket.
-	RuntimeEndpoint string // --runtime-endpoint
+	RuntimeEndpoint string `json:"runtimeEndpoint"` // --runtime-endpoint
 }
 
 // DefaultOptions holds the values of what an operator leaves unsaid.
@@ -159,6 +160,18 @@ func (o Options) Validate() error {
 		problems = append(problems, pool.Validate())
 	}
 	return errors.Join(append(problems, o.Nodes.validate())...)
+}
+
+// encode writes the options for a node's record: a node keeps those that it was launched with.
+func (o NodeOptions) encode() (json.RawMessage, error) { return json.Marshal(o) }
+
+// decodeNodeOptions reads what encode wrote.
+func decodeNodeOptions(text json.RawMessage) (NodeOptions, error) {
+	var o NodeOptions
+	if err := decodeStrict(text, &o); err != nil {
+		return o, fmt.Errorf("executor.setup of its record: %w", err)
+	}
+	return o, nil
 }
 
 func (o NodeOptions) validate() error {

@@ -109,11 +109,9 @@ func setPoolKey(pool *scheduler.Pool, key, value string) error {
 	case "name":
 		pool.Name = scheduler.PoolName(value)
 	case "nodes":
-		nodes, err := strconv.Atoi(value)
-		if err != nil {
-			return fmt.Errorf("nodes is %q, want a whole number", value)
-		}
+		nodes, err := scheduler.ParseCount(value)
 		pool.Nodes = nodes
+		return err
 	case "cpus":
 		return amount(&pool.Resources.CPUs)
 	case "mem":

@@ -180,6 +180,13 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	}
 	config := scheduler.DefaultConfig()
 	config.ReconcileEvery = i.ReconcileEvery
+	config.Principal = i.mesos.Framework.Principal
+	if i.mesos.Credentials != nil {
+		config.Principal = i.mesos.Credentials.Principal
+	}
+	if config.Setup, err = i.Nodes.encode(); err != nil {
+		return err
+	}
 	core, err := scheduler.New(config, state)
 	if err != nil {
 		return fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
@@ -191,7 +198,7 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	defer closeMaster()
 	options := i.mesos
 	options.Leader, options.Framework.Roles = master, roles(state.Pools)
-	options.Framework.GPUs = slices.ContainsFunc(state.Pools, func(p scheduler.Pool) bool { return p.Resources.GPUs > 0 })
+	options.Framework.GPUs = slices.ContainsFunc(state.Pools, func(p scheduler.PoolRecord) bool { return p.Resources.GPUs > 0 })
 	subscription, err := mesos.New(options)
 	if err != nil {
 		return err
@@ -229,13 +236,14 @@ func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (schedul
 	}
 	var seeds []scheduler.Change
 	for _, pool := range i.Pools {
-		at := slices.IndexFunc(state.Pools, func(saved scheduler.Pool) bool { return saved.Name == pool.Name })
+		at := slices.IndexFunc(state.Pools, func(saved scheduler.PoolRecord) bool { return saved.Name == pool.Name })
 		switch {
 		case at < 0:
-			seeds = append(seeds, scheduler.PutPool{Pool: pool})
-			state.Pools = append(state.Pools, pool)
-		case fmt.Sprint(state.Pools[at]) != fmt.Sprint(pool):
-			i.Log.WithField("pool", pool.Name).Warnf("pool %s is saved already with other values; what is saved counts (%d nodes of %s)",
+			record := scheduler.NewPoolRecord(pool)
+			seeds = append(seeds, scheduler.PutPool{Pool: record})
+			state.Pools = append(state.Pools, record)
+		case fmt.Sprint(state.Pools[at].Pool) != fmt.Sprint(pool):
+			i.Log.WithField("pool", pool.Name).Warnf("pool %s is saved already with other values; what is saved counts (%s nodes of %s)",
 				pool.Name, state.Pools[at].Nodes, state.Pools[at].Resources)
 		}
 	}
@@ -270,7 +278,7 @@ func (i *instance) findMaster() (mesos.Leader, func(), error) {
 }
 
 // roles are those of the pools, each once.
-func roles(pools []scheduler.Pool) []string {
+func roles(pools []scheduler.PoolRecord) []string {
 	var names []string
 	for _, pool := range pools {
 		names = append(names, string(pool.Role))

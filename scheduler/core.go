@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,10 @@ type Config struct {
 	// RefuseIdle is how long offers are refused when no pool wants one; RefuseUnfit when one is wanted but not this.
 	RefuseIdle  time.Duration
 	RefuseUnfit time.Duration
+	// Principal is ours in Mesos, which reservations carry; empty: there is none.
+	Principal string
+	// Setup is what the framework's options add to every executor; it is kept in each node's record.
+	Setup json.RawMessage
 	// StopGrace is the grace of the kill that ends a drained node: for its kubelet, DaemonSet and static pods.
 	StopGrace time.Duration
 }
@@ -76,7 +81,7 @@ type Core struct {
 
 // pool is a pool and what is known about it beyond its record.
 type pool struct {
-	Pool
+	PoolRecord
 	failures int
 	// launchAfter ends the backoff after failures.
 	launchAfter time.Time
@@ -180,8 +185,11 @@ func New(config Config, saved State) (*Core, error) {
 	return c, nil
 }
 
-func newPool(record Pool) *pool {
-	return &pool{Pool: record, refusals: map[AgentID]Refusal{}}
+// NewPoolRecord is the record of a pool that is new: its first version.
+func NewPoolRecord(p Pool) PoolRecord { return PoolRecord{Pool: p, Rollout: Rollout{Version: 1}} }
+
+func newPool(record PoolRecord) *pool {
+	return &pool{PoolRecord: record, refusals: map[AgentID]Refusal{}}
 }
 
 func byNumber(a, b *node) int { return cmp.Compare(a.number, b.number) }
@@ -233,7 +241,7 @@ func (c *Core) save() {
 		c.plan.Save = append(c.plan.Save, PutMeta{c.meta})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.dirtyPools)) {
-		c.plan.Save = append(c.plan.Save, PutPool{c.pools[name].Pool})
+		c.plan.Save = append(c.plan.Save, PutPool{c.pools[name].PoolRecord})
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(c.dirtyNodes), compareNumbers) {
 		if n := c.nodes[name]; n != nil {

@@ -58,8 +58,8 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.kubeNodeForgotten(e.Node)
 	case OpFailed:
 		c.opFailed(now, e)
-	case ScaleRequested:
-		c.scaleRequested(now, e)
+	case Asked:
+		c.asked(now, e)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("unknown event %T", event))
@@ -333,19 +333,22 @@ func (c *Core) unseen(host Hostname, name NodeName) {
 	}
 }
 
-func (c *Core) scaleRequested(_ time.Time, e ScaleRequested) {
-	p := c.pools[e.Pool]
-	switch {
-	case p == nil:
-		c.plan.Replies = append(c.plan.Replies, Reply{e.Request, fmt.Sprintf("pool is %q, want one of %v", e.Pool, c.poolNames())})
-	case e.Nodes < 0:
-		c.plan.Replies = append(c.plan.Replies, Reply{e.Request, fmt.Sprintf("nodes is %d, want 0 or more", e.Nodes)})
-	default:
-		c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator scales the pool from %d to %d nodes", p.Nodes, e.Nodes)})
-		c.freed = c.freed || e.Nodes > p.Nodes
-		p.Nodes = e.Nodes
-		c.dirtyPools[p.Name] = true
-		c.plan.Replies = append(c.plan.Replies, Reply{Request: e.Request})
+func (c *Core) asked(_ time.Time, e Asked) {
+	switch command := e.Command.(type) {
+	case Scale:
+		p := c.pools[command.Pool]
+		switch {
+		case p == nil:
+			c.plan.Replies = append(c.plan.Replies, Reply{Request: e.Request, Problem: fmt.Sprintf("pool is %q, want one of %v", command.Pool, c.poolNames())})
+		case command.Nodes < 0 && command.Nodes != All:
+			c.plan.Replies = append(c.plan.Replies, Reply{Request: e.Request, Problem: fmt.Sprintf("nodes is %d, want 0 or more", int(command.Nodes))})
+		default:
+			c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator scales the pool from %s to %s nodes", p.Nodes, command.Nodes)})
+			c.freed = c.freed || command.Nodes > p.Nodes
+			p.Nodes = command.Nodes
+			c.dirtyPools[p.Name] = true
+			c.plan.Replies = append(c.plan.Replies, Reply{Request: e.Request})
+		}
 	}
 }
 
@@ -359,13 +362,4 @@ func describe(e TaskUpdated) string {
 		text += ": " + e.Message
 	}
 	return text
-}
-
-// after is the wait after the given number of failures in a row.
-func (b Backoff) after(failures int) time.Duration {
-	wait := float64(b.Initial)
-	for i := 1; i < failures && wait < float64(b.Max); i++ {
-		wait *= b.Factor.Float()
-	}
-	return min(time.Duration(wait), time.Duration(b.Max))
 }

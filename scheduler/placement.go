@@ -182,7 +182,7 @@ func (c *Core) launch(now time.Time, p *pool, s *supply, task, executor []Resour
 		Node: Node{
 			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host,
 			Tasks:    []Task{{ID: first, Resources: p.Resources}},
-			Overhead: p.Overhead, Role: p.Role, Drain: p.Drain,
+			Executor: Executor{Overhead: p.Overhead, Role: p.Role, Drain: p.Drain, Resources: executor, Setup: c.config.Setup},
 			Launched: now, Phase: Launching, Since: now, Why: "launched; waiting for the executor",
 		},
 		number: c.meta.Counter,
@@ -195,8 +195,8 @@ func (c *Core) launch(now time.Time, p *pool, s *supply, task, executor []Resour
 	c.call(Accept{
 		Agent: s.agent, Offers: s.offers, Refuse: c.config.RefuseIdle,
 		Launches: []Launch{{
-			Node: n.Node, Pool: p.Pool, Task: first, ProviderID: name.ProviderID(c.meta.FrameworkID),
-			TaskResources: task, ExecutorResources: executor,
+			Node: n.Node, Task: first, ProviderID: name.ProviderID(c.meta.FrameworkID),
+			TaskResources: task,
 		}},
 		Why: fmt.Sprintf("pool %s misses a node", p.Name),
 	})
@@ -208,7 +208,7 @@ func (c *Core) counts(n *node, now time.Time) bool {
 	if n.retired() {
 		return false
 	}
-	return n.Phase != Unreachable || now.Before(n.Since.Add(time.Duration(c.pools[n.Pool].UnreachableAfter)))
+	return n.Phase != Unreachable || now.Before(n.Since.Add(time.Duration(c.pools[n.Pool].Unreachable.After)))
 }
 
 // tally counts a pool's nodes.
@@ -237,7 +237,7 @@ func (c *Core) census(p *pool, now time.Time) tally {
 func (c *Core) demand(now time.Time) map[PoolName]int {
 	demand := map[PoolName]int{}
 	for name, p := range c.pools {
-		if missing := p.Nodes - c.census(p, now).counted; missing > 0 {
+		if missing := int(p.Nodes) - c.census(p, now).counted; missing > 0 {
 			demand[name] = missing
 		}
 	}

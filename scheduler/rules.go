@@ -57,7 +57,7 @@ func (c *Core) endOrphans(now time.Time) {
 func (c *Core) retireSurplus(now time.Time) {
 	for _, name := range c.poolNames() {
 		p := c.pools[name]
-		surplus := c.census(p, now).counted - p.Nodes
+		surplus := c.census(p, now).counted - int(p.Nodes)
 		if surplus <= 0 {
 			continue
 		}
@@ -71,7 +71,7 @@ func (c *Core) retireSurplus(now time.Time) {
 			return cmp.Or(cmp.Compare(usefulness[a.Phase], usefulness[b.Phase]), -byNumber(a, b))
 		})
 		for _, n := range candidates[:surplus] {
-			c.retire(now, n, fmt.Sprintf("surplus: the pool wants %d nodes", p.Nodes))
+			c.retire(now, n, fmt.Sprintf("surplus: the pool wants %s nodes", p.Nodes))
 		}
 	}
 }
@@ -112,6 +112,7 @@ func (c *Core) retireForRepair(now time.Time) {
 
 // retire begins the end of a node; its deadline is set once.
 func (c *Core) retire(now time.Time, n *node, why string) {
+	n.Drain = c.pools[n.Pool].Drain
 	n.DrainBy = now.Add(time.Duration(n.Drain.Deadline))
 	c.move(now, n, Draining, why)
 }

@@ -45,7 +45,7 @@ type transcript struct {
 // saved is a memory that performs changes.
 type saved struct {
 	meta  Meta
-	pools map[PoolName]Pool
+	pools map[PoolName]PoolRecord
 	nodes map[NodeName]Node
 }
 
@@ -55,6 +55,8 @@ func (s *saved) apply(change Change) {
 		s.meta = c.Meta
 	case PutPool:
 		s.pools[c.Pool.Name] = c.Pool
+	case DeletePool:
+		delete(s.pools, c.Name)
 	case PutNode:
 		s.nodes[c.Node.Name] = c.Node
 	case DeleteNode:
@@ -76,7 +78,7 @@ func (s *saved) state() State {
 func newTranscript() *transcript {
 	return &transcript{
 		now:   time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-		saved: saved{pools: map[PoolName]Pool{}, nodes: map[NodeName]Node{}},
+		saved: saved{pools: map[PoolName]PoolRecord{}, nodes: map[NodeName]Node{}},
 	}
 }
 
@@ -89,7 +91,7 @@ func (w *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		if err := p.Validate(); err != nil {
 			return err.Error()
 		}
-		w.saved.pools[p.Name] = p
+		w.saved.pools[p.Name] = PoolRecord{Pool: p}
 	case "start":
 		core, err := New(DefaultConfig(), w.saved.state())
 		if err != nil {

@@ -51,7 +51,7 @@ func (c command) number(text string) int {
 func (c command) pool() Pool {
 	p := DefaultPool()
 	p.Name = PoolName(c.word(0))
-	p.Nodes = int(c.amount("nodes", 0) / 1000)
+	p.Nodes = Count(c.amount("nodes", 0) / 1000)
 	p.MaxUnavailable = int(c.amount("maxUnavailable", Amount(p.MaxUnavailable)*1000) / 1000)
 	p.Resources.CPUs = c.amount("cpus", 1000)
 	p.Resources.Mem = c.amount("mem", 1_024_000)
@@ -101,7 +101,7 @@ func (c command) event(framework FrameworkID) Event {
 	case "opfailed":
 		return c.opFailed(framework)
 	case "scale":
-		return ScaleRequested{Request: 1, Pool: PoolName(c.word(0)), Nodes: c.number(c.word(1))}
+		return Asked{Request: 1, Command: Scale{Pool: PoolName(c.word(0)), Nodes: Count(c.number(c.word(1)))}}
 	default:
 		c.t.Fatalf("%s: unknown command %q", c.Pos, c.Cmd)
 		return nil

@@ -21,7 +21,7 @@ type View struct {
 
 // PoolView is a pool, how its nodes stand, and why agents were not used.
 type PoolView struct {
-	Pool
+	PoolRecord
 	Phases   map[Phase]int `json:"phases"`
 	Missing  int           `json:"missing"`
 	Refusals []RefusalView `json:"refusals"`
@@ -69,7 +69,7 @@ func (c *Core) View(now time.Time) View {
 }
 
 func (c *Core) poolView(p *pool, now time.Time, missing int) PoolView {
-	view := PoolView{Pool: p.Pool, Phases: map[Phase]int{}, Missing: missing, Refusals: []RefusalView{}}
+	view := PoolView{PoolRecord: p.PoolRecord, Phases: map[Phase]int{}, Missing: missing, Refusals: []RefusalView{}}
 	for _, n := range c.order {
 		if n.Pool == p.Name {
 			view.Phases[n.Phase]++

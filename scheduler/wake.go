@@ -53,7 +53,7 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 			a.at(a.now.Add(firstRetry)) // held back by the guard
 		}
 	case Unreachable:
-		a.at(n.Since.Add(time.Duration(c.pools[n.Pool].UnreachableAfter)))
+		a.at(n.Since.Add(time.Duration(c.pools[n.Pool].Unreachable.After)))
 	case Draining:
 		a.at(n.DrainBy)
 		a.at(n.drain.next)

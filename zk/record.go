@@ -89,8 +89,8 @@ func decodeMeta(data []byte) (scheduler.Meta, error) {
 }
 
 // decodePool reads the record of the pool with the given name.
-func decodePool(name string, data []byte) (scheduler.Pool, error) {
-	pool, err := decodeRecord[scheduler.Pool](data, "nodes") // without a number of nodes it would be drained
+func decodePool(name string, data []byte) (scheduler.PoolRecord, error) {
+	pool, err := decodeRecord[scheduler.PoolRecord](data, "nodes") // without a number of nodes it would be drained
 	if err == nil && string(pool.Name) != name {
 		err = fmt.Errorf("name is %q, want the znode's", pool.Name)
 	}

@@ -138,12 +138,13 @@ func launch() scheduler.Launch {
 	}
 	static := scheduler.Reservation{Role: "workers"}
 	return scheduler.Launch{
-		Node: scheduler.Node{Name: "workers-17", Pool: "workers"},
+		Node: scheduler.Node{Name: "workers-17", Pool: "workers", Executor: scheduler.Executor{
+			Resources: []scheduler.Resource{scalar("cpus", 100), scalar("mem", 32000)},
+		}},
 		Task: "workers-17.1",
 		TaskResources: []scheduler.Resource{
 			scalar("cpus", 500), scalar("mem", 64000, static), scalar("mem", 1000, static, node),
 		},
-		ExecutorResources: []scheduler.Resource{scalar("cpus", 100), scalar("mem", 32000)},
 	}
 }
 
@@ -223,7 +224,7 @@ func TestWhatCannotBeLaunchedIsNamed(t *testing.T) {
 	special := launch()
 	special.TaskResources[0].Special = "revocable"
 	overhead := launch()
-	overhead.ExecutorResources[1].Special = "a persistent volume p1"
+	overhead.Node.Executor.Resources[1].Special = "a persistent volume p1"
 	for name, test := range map[string]struct {
 		launch   scheduler.Launch
 		renderer renders

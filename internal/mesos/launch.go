@@ -57,7 +57,7 @@ func taskInfo(launch scheduler.Launch, framework scheduler.FrameworkID, renderer
 // executorInfo must come out equal for all tasks of an executor: Mesos refuses a task whose executor differs in a byte of its
 // command, environment, data or resources from the one that runs.
 func executorInfo(launch scheduler.Launch, framework scheduler.FrameworkID, rendered Executor) (*v1.ExecutorInfo, error) {
-	resources, err := toResources(launch.ExecutorResources)
+	resources, err := toResources(launch.Node.Executor.Resources)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func TestStatusAnswersAtThreeInTheMorning(t *testing.T) {
 	view := scheduler.View{
 		FrameworkID: "fw-1", KubernetesSeen: true,
 		Pools: []scheduler.PoolView{{
-			Pool: pool, Missing: 1, Phases: map[scheduler.Phase]int{scheduler.Ready: 1, scheduler.Draining: 1}, Backoff: &backoff,
+			PoolRecord: scheduler.NewPoolRecord(pool), Missing: 1, Phases: map[scheduler.Phase]int{scheduler.Ready: 1, scheduler.Draining: 1}, Backoff: &backoff,
 			Refusals: []scheduler.RefusalView{{Agent: "a3", Host: "h3", At: now, Why: "mem: the pool needs 1280, overhead included, 256 short"}},
 		}},
 		Nodes: []scheduler.NodeView{
