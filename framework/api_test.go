@@ -101,11 +101,12 @@ func TestMetricsShowPoolsAndNodes(t *testing.T) {
 	require.Contains(t, text, `k8s_framework_nodes{phase="Launching",pool="workers"} 1`)
 	require.Contains(t, text, `k8s_framework_nodes_wanted{pool="workers"} 2`)
 	require.Contains(t, text, `k8s_framework_nodes_missing{pool="workers"} 1`)
+	require.Contains(t, text, `k8s_framework_nodes_outdated{pool="workers"} 0`)
 	require.Contains(t, text, `k8s_framework_rollout_stopped{pool="workers"} 0`)
 }
 
-func TestAPoolOfAllWantsWhatItHasAndMisses(t *testing.T) {
-	view := scheduler.PoolView{Missing: 2, Phases: map[scheduler.Phase]int{scheduler.Ready: 3, scheduler.Draining: 1, scheduler.NotReady: 1}}
+func TestAPoolOfAllWantsWhatItHas(t *testing.T) {
+	view := scheduler.PoolView{Phases: map[scheduler.Phase]int{scheduler.Ready: 3, scheduler.Draining: 1, scheduler.NotReady: 1}}
 	view.Nodes = scheduler.All
-	require.Equal(t, 6, nodesWanted(view))
+	require.Equal(t, 4, nodesWanted(view))
 }

@@ -59,22 +59,24 @@ func (m *metrics) called(call scheduler.Call, err error) {
 
 // viewCollector shows pools and nodes as the core sees them at the time of the scrape.
 type viewCollector struct {
-	view    func() (scheduler.View, bool)
-	nodes   *prometheus.Desc
-	wanted  *prometheus.Desc
-	missing *prometheus.Desc
-	stopped *prometheus.Desc
-	drift   *prometheus.Desc
+	view     func() (scheduler.View, bool)
+	nodes    *prometheus.Desc
+	wanted   *prometheus.Desc
+	missing  *prometheus.Desc
+	outdated *prometheus.Desc
+	stopped  *prometheus.Desc
+	drift    *prometheus.Desc
 }
 
 func newViewCollector(view func() (scheduler.View, bool)) *viewCollector {
 	return &viewCollector{
-		view:    view,
-		nodes:   prometheus.NewDesc("k8s_framework_nodes", "Nodes by pool and phase.", []string{"pool", "phase"}, nil),
-		wanted:  prometheus.NewDesc("k8s_framework_nodes_wanted", "Nodes that a pool wants; with nodes: all, those that it has and misses.", []string{"pool"}, nil),
-		missing: prometheus.NewDesc("k8s_framework_nodes_missing", "Nodes that a pool would launch now.", []string{"pool"}, nil),
-		stopped: prometheus.NewDesc("k8s_framework_rollout_stopped", "1 while a pool's rolling change is stopped by failures.", []string{"pool"}, nil),
-		drift:   prometheus.NewDesc("k8s_framework_nodes_drifted", "Nodes whose Allocatable differs from what Mesos granted.", []string{"pool"}, nil),
+		view:     view,
+		nodes:    prometheus.NewDesc("k8s_framework_nodes", "Nodes by pool and phase.", []string{"pool", "phase"}, nil),
+		wanted:   prometheus.NewDesc("k8s_framework_nodes_wanted", "Nodes that a pool wants; with nodes: all, those that it has.", []string{"pool"}, nil),
+		missing:  prometheus.NewDesc("k8s_framework_nodes_missing", "Nodes that a pool launches as soon as offers fit; with nodes: all nobody knows, 0.", []string{"pool"}, nil),
+		outdated: prometheus.NewDesc("k8s_framework_nodes_outdated", "Nodes of another version than their pool's.", []string{"pool"}, nil),
+		stopped:  prometheus.NewDesc("k8s_framework_rollout_stopped", "1 while a pool's rolling change is stopped by failures.", []string{"pool"}, nil),
+		drift:    prometheus.NewDesc("k8s_framework_nodes_drifted", "Nodes whose Allocatable differs from what Mesos granted.", []string{"pool"}, nil),
 	}
 }
 
@@ -83,6 +85,7 @@ func (v *viewCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- v.nodes
 	out <- v.wanted
 	out <- v.missing
+	out <- v.outdated
 	out <- v.stopped
 	out <- v.drift
 }
@@ -105,6 +108,7 @@ func (v *viewCollector) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(v.wanted, nodesWanted(p))
 		gauge(v.missing, p.Missing)
+		gauge(v.outdated, p.Outdated)
 		gauge(v.drift, drifted[p.Name])
 		stopped := 0
 		if p.Rollout.Stopped != "" {
@@ -117,12 +121,12 @@ func (v *viewCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// nodesWanted is the pool's number, or, where it has none, as many as stay and are missing.
+// nodesWanted is the pool's number, or, where it has none, as many as are there to stay.
 func nodesWanted(p scheduler.PoolView) int {
 	if p.Nodes != scheduler.All {
 		return int(p.Nodes)
 	}
-	wanted := p.Missing
+	wanted := 0
 	for phase, count := range p.Phases {
 		if phase != scheduler.Draining && phase != scheduler.Stopping && phase != scheduler.Gone {
 			wanted += count

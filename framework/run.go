@@ -234,7 +234,7 @@ func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (schedul
 	if err != nil {
 		return state, fmt.Errorf("load the saved state: %w", err)
 	}
-	fresh, err := i.seed(state.Pools)
+	fresh, err := i.seed(state)
 	if err != nil {
 		return state, fmt.Errorf("the pools of --pool and --pools beside those saved at %s: %w", i.zk.URL, err)
 	}

@@ -162,4 +162,8 @@ func TestPoolsSeedTheSavedOnes(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, state.Pools[0].Deleted)
 	require.Contains(t, log.String(), "pool workers is being deleted, and --pool or --pools still name it")
+
+	fresh, err := i.seed(scheduler.State{Meta: scheduler.Meta{Teardown: scheduler.TearingDown}})
+	require.NoError(t, err)
+	require.Empty(t, fresh, "a pool begins while everything ends")
 }

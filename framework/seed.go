@@ -13,7 +13,11 @@ import (
 
 // seed makes records of those pools of the options that are not saved yet. What is saved counts; a flag that says otherwise
 // is warned of. Pools that cannot be together are an error.
-func (i *instance) seed(saved []scheduler.PoolRecord) ([]scheduler.PoolRecord, error) {
+func (i *instance) seed(state scheduler.State) ([]scheduler.PoolRecord, error) {
+	if state.Meta.Teardown != "" {
+		return nil, nil // everything ends: nothing begins
+	}
+	saved := state.Pools
 	var all []scheduler.Pool
 	for _, record := range saved {
 		if !record.Deleted {
