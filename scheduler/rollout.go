@@ -44,7 +44,7 @@ func (n *node) launchedAs(p Pool) bool {
 
 // outdated reports whether the node must be replaced to become what its pool's definition says.
 func (n *node) outdated() bool {
-	return n.Version != n.pool.Rollout.Version && (n.Version < n.pool.Rollout.Restart || n.resize.stuck || !n.launchedAs(n.pool.Pool))
+	return n.resize.stuck || n.Version != n.pool.Rollout.Version && (n.Version < n.pool.Rollout.Restart || !n.launchedAs(n.pool.Pool))
 }
 
 // agree lets nodes that are what the definition says count as of its version, and ends a rolling change when all are, and
@@ -60,12 +60,13 @@ func (c *Core) agree(now time.Time) {
 			if n.pool != p || n.retired() || n.lease.lost {
 				continue
 			}
-			if n.Version != p.Rollout.Version && !n.outdated() && n.Slice() == p.Resources && !n.shrinks() {
+			sized := n.Slice() == p.Resources && !n.shrinks() && n.resize.pending == ""
+			if n.Version != p.Rollout.Version && !n.outdated() && sized {
 				n.Version = p.Rollout.Version
 				c.changed(n)
 				c.counted = false
 			}
-			all = all && n.Version == p.Rollout.Version && n.Phase == Ready
+			all = all && sized && n.Version == p.Rollout.Version && n.Phase == Ready
 		}
 		t := c.census(p, now)
 		if all && p.Rollout.Stopped == "" && t.retired == 0 && (p.Nodes == All || t.counted == int(p.Nodes)) {

@@ -24,11 +24,11 @@ var rules = [...]func(*Core, time.Time){
 	(*Core).retireLeaving,        // Mesos ends the node, whatever we think
 	(*Core).keepWanted,           // a pool wants a node again that is being drained as surplus (surplus.go)
 	(*Core).retireSurplus,        // a pool has more nodes than it wants (surplus.go)
+	(*Core).resizeNodes,          // a node shrinks in place, or waits too long to grow (resize.go)
 	(*Core).agree,                // a node is what its pool's definition says; a rolling change is done (rollout.go)
 	(*Core).retireOutdated,       // it is not, and cannot become it in place: one after the other (rollout.go)
 	(*Core).retireForRepair,      // the node is NotReady too long (within limits)
 	(*Core).retireForMaintenance, // the agent's maintenance is planned (maintenance.go)
-	(*Core).resizeNodes,          // a node shrinks in place, or waits too long to grow (resize.go)
 	(*Core).drainRetired,         // cordon and evict through Kubernetes
 	(*Core).stopDrained,          // drained, or the drain's deadline has passed
 	(*Core).forgetGone,           // the task is over: delete the Kubernetes Node, then the record

@@ -111,11 +111,8 @@ func (c *Core) retireUnmatched(now time.Time, p *pool) {
 		if n.pool != p || n.retired() {
 			continue
 		}
-		for i := range p.constraints {
-			if why := p.constraints[i].refuses(n.Host, &n.Place); why != (reason{}) {
-				c.retire(now, n, CauseSurplus, "its agent does not match the pool any more: "+why.String())
-				break
-			}
+		if why := p.mismatch(n); why != (reason{}) {
+			c.retire(now, n, CauseSurplus, "its agent does not match the pool any more: "+why.String())
 		}
 	}
 }
@@ -123,10 +120,21 @@ func (c *Core) retireUnmatched(now time.Time, p *pool) {
 // keepWanted calls the drains of surplus nodes off that the pool wants again, oldest first.
 func (c *Core) keepWanted(now time.Time) {
 	for _, n := range slices.Clone(c.active(now)) {
-		if n.Phase == Draining && n.Cause == CauseSurplus && n.leaving == "" && !n.drained && !n.outdated() && n.pool.Nodes != All && c.missing(n.pool, now) > 0 {
+		planned := n.Phase == Draining && n.Cause == CauseSurplus && n.leaving == "" && !n.drained
+		if planned && !n.outdated() && c.missing(n.pool, now) > 0 && n.pool.mismatch(n) == (reason{}) {
 			c.callOff(now, n, fmt.Sprintf("the pool wants %s nodes again", n.pool.Nodes))
 		}
 	}
+}
+
+// mismatch says why a node's agent does not match its pool, other nodes aside; none: it does.
+func (p *pool) mismatch(n *node) reason {
+	for i := range p.constraints {
+		if why := p.constraints[i].refuses(n.Host, &n.Place); why != (reason{}) {
+			return why
+		}
+	}
+	return reason{}
 }
 
 // callOff ends the drain of a node that stays, and uncordons it.

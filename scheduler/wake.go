@@ -23,6 +23,7 @@ func (c *Core) wake(now time.Time) time.Time {
 		if len(p.refusals) > 0 {
 			a.at(p.launchAfter)
 		}
+		a.at(p.pods.ask.next)
 	}
 	for _, stray := range c.strays {
 		a.at(stray.next)

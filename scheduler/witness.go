@@ -60,9 +60,9 @@ func (c *Core) leaseSeen(now time.Time, e LeaseSeen) {
 	default:
 		n.lease.lost = true
 		c.counted, c.freed = false, true
-		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: fmt.Sprintf(
-			"unreachable for %s, and its kubelet has not renewed its lease: another node is launched; its pods stay bound to host %s until the agent is back, or marked gone in Mesos, or the Node is deleted",
-			n.pool.Unreachable.After, n.Host)})
+		n.Why = fmt.Sprintf("unreachable for %s, and its kubelet has not renewed its lease: another node is launched; its pods stay bound to host %s "+
+			"until the agent is back, or marked gone in Mesos, or the Node is deleted", n.pool.Unreachable.After, n.Host)
+		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: n.Why})
 		return
 	}
 	n.lease.renewed, n.lease.read = e.Renewed, now
