@@ -54,7 +54,7 @@ func (n *node) resizes() bool {
 
 // resizeNodes ends tasks of nodes that are to shrink, in turn, and notices those that wait too long to grow.
 func (c *Core) resizeNodes(now time.Time) {
-	for _, n := range c.order {
+	for _, n := range slices.Clone(c.active()) {
 		if n.pool.Rollout.Done && len(n.Tasks) == 1 {
 			continue
 		}
@@ -100,7 +100,7 @@ func (c *Core) resizeNode(now time.Time, n *node) {
 // mayResize reports whether another node of the pool may change its size now: as many at a time as may be replaced.
 func (c *Core) mayResize(now time.Time, n *node) bool {
 	under := 0
-	for _, other := range c.order {
+	for _, other := range c.active() {
 		if other.pool == n.pool && other != n && (other.resize.pending != "" || other.shrinks()) {
 			under++
 		}

@@ -26,7 +26,7 @@ type witness struct {
 // judgeLost asks for the leases of unreachable nodes, and gives those up that neither Mesos nor Kubernetes has heard of for
 // as long as their pool says.
 func (c *Core) judgeLost(now time.Time) {
-	for _, n := range c.active(now) {
+	for _, n := range c.active() {
 		if n.Phase != Unreachable || n.lease.lost || n.pool.Unreachable.Then == WaitLost || !n.lease.ask.due(now) {
 			continue
 		}
