@@ -156,12 +156,13 @@ func (c *Core) choose(now time.Time, p *pool, fit []*supply, missing int) {
 			counts[groupOf(p, n.Host, &n.Place)]++
 		}
 	}
-	spread := c.spreadOf(p)
-	for missing > 0 && len(groups) > 0 {
-		group := nextGroup(groups, counts)
+	spread, names := c.spreadOf(p), sortedKeys(groups)
+	for missing > 0 && len(names) > 0 {
+		at := nextGroup(names, groups, counts)
+		group := names[at]
 		s := groups[group][0].supply
 		if groups[group] = groups[group][1:]; len(groups[group]) == 0 {
-			delete(groups, group)
+			names = slices.Delete(names, at, at+1)
 		}
 		why := spread.refuses(s.host, &s.place)
 		if why == (reason{}) {
@@ -177,11 +178,17 @@ func (c *Core) choose(now time.Time, p *pool, fit []*supply, missing int) {
 	}
 }
 
-// nextGroup is the group to launch in next: one with a reservation of the pool, else the one with the fewest nodes.
-func nextGroup(groups map[string][]candidate, counts map[string]int) string {
-	return slices.MinFunc(sortedKeys(groups), func(a, b string) int {
-		return cmp.Or(byTruth(groups[b][0].own, groups[a][0].own), cmp.Compare(counts[a], counts[b]), cmp.Compare(a, b))
-	})
+// nextGroup is the index of the group to launch in next: one with a reservation of the pool, else the one with the fewest
+// nodes, else the first by name.
+func nextGroup(names []string, groups map[string][]candidate, counts map[string]int) int {
+	best := 0
+	for i, name := range names[1:] {
+		first, other := groups[names[best]][0].own, groups[name][0].own
+		if other && !first || other == first && counts[name] < counts[names[best]] {
+			best = i + 1
+		}
+	}
+	return best
 }
 
 // byTruth orders false before true.
