@@ -91,5 +91,5 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 
 // grows reports whether a node of the pool waits for room on its agent.
 func (c *Core) grows(p *pool) bool {
-	return p.rolls() && slices.ContainsFunc(c.order, func(n *node) bool { return n.pool == p && !n.resize.since.IsZero() && n.resizes() })
+	return p.rolls() && slices.ContainsFunc(c.active(), func(n *node) bool { return n.pool == p && !n.resize.since.IsZero() && n.resizes() })
 }

@@ -158,7 +158,11 @@ func (s spread) refuses(host Hostname, place *Place) reason {
 		case GroupBy:
 			fits = evenWith(counts, value, c.number)
 		}
-		if !fits {
+		switch {
+		case fits:
+		case c.Operator == Cluster:
+			return reason{what: c.label, detail: value + ", the others are elsewhere"}
+		default:
 			return reason{what: c.label, detail: fmt.Sprintf("%s, which has %d already", value, counts[value])}
 		}
 	}

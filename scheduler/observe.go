@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ func (c *Core) observe(now time.Time, event Event) {
 			c.leaves(n, e.Why)
 		}
 	case AgentRemoved:
+		maps.DeleteFunc(c.refusals, func(at offeredTo, _ refused) bool { return at.agent == e.Agent })
 		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})
 	case KubeNodeSeen:
 		c.kube[e.Node.Host] = e.Node
@@ -42,6 +44,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		delete(c.strays, e.Host)
 		c.freed = true
 		if n := c.hosts[e.Host]; n != nil {
+			c.unmark(n)
 			c.readiness(now, n)
 		}
 	case KubeSynced:
@@ -109,6 +112,7 @@ func (c *Core) offered(now time.Time, offers []Offer) {
 func (c *Core) leaves(n *node, why string) {
 	n.leaving = why
 	c.leaving = append(c.leaving, n)
+	c.touch(n)
 }
 
 // subscribed begins a subscription: filters, suppression and offers of before are void, and nothing that Mesos has not
@@ -134,8 +138,9 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {
-		n.ask, n.asked = now, 0
+		n.asked = 0
 		n.kill.next = now
+		c.touch(n)
 	}
 }
 

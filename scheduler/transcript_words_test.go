@@ -93,6 +93,7 @@ func (c command) pool(base Pool) Pool {
 		p.Drain.Then = AfterDeadline(then)
 	}
 	if c.Input != "" {
+		p.Labels, p.Annotations, p.Constraints = nil, nil, nil // decoding would add to them
 		text, err := yaml.YAMLToJSONStrict([]byte(c.Input))
 		require.NoError(c.t, err, c.Pos)
 		require.NoError(c.t, json.Unmarshal(text, &p), c.Pos)
