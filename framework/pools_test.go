@@ -44,7 +44,7 @@ func TestBadPoolFlagsNameFieldValueAndWish(t *testing.T) {
 		"name=w,nodes=1,cpus=1,mem=1.5":                  {"resources.mem is 1.5, want a whole number of MiB"},
 		"name=W_,nodes=1,cpus=1,mem=1":                   {`name is "W_", want`},
 		"name=w,nodes=1,cpus=1,mem=1,drain-deadline=10":  {`"10" is not a duration`},
-		"name=w,nodes=1,cpus=1,mem=1,drain-deadline=-1s": {"drain.deadline is -1s, want 0s or more"},
+		"name=w,nodes=1,cpus=1,mem=1,drain-deadline=-1s": {"drain.deadline is -1s, want more than 0s"},
 		"name=w,nodes=1,cpus=1,mem=1,drain-then=perhaps": {`drain.then is "perhaps", want "force" or "wait"`},
 	} {
 		_, err := ParsePool(text)
