@@ -194,7 +194,7 @@ func (c *Core) forgetGone(now time.Time) {
 		c.cancelDrain(n, "the node is over")
 		switch {
 		case n.forgotten:
-			c.bury(n)
+			c.bury(now, n)
 		case n.forget.due(now):
 			n.forget.asked(now)
 			c.operate(ForgetKubeNode{
