@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -17,6 +18,8 @@ type tally struct {
 	ready    int // of those, Ready
 	notReady int // NotReady
 	retired  int // Draining or Stopping
+	replaced int // retired, and wanted again in their place
+	lost     int // given up as unreachable
 	outdated int // counted, and not as the pool's definition says
 	leaving  int // counted, not outdated, and to be replaced because of a planned maintenance
 }
@@ -91,6 +94,12 @@ func (c *Core) count(now time.Time) {
 		case Draining, Stopping:
 			t.retired++
 		}
+		if n.retired() && n.Cause != CauseSurplus {
+			t.replaced++
+		}
+		if n.lease.lost {
+			t.lost++
+		}
 		if n.retired() || n.lease.lost {
 			continue
 		}
@@ -110,13 +119,16 @@ func (c *Core) census(p *pool, now time.Time) tally {
 	return p.tally
 }
 
-// wanted is how many nodes the pool wants; of a pool of all agents, as many as there are.
+// wanted is how many nodes the pool wants; of a pool of all agents, as many as there are, those included that are lost or
+// being replaced.
 func (c *Core) wanted(p *pool, now time.Time) int {
 	switch {
 	case p.Deleted || c.meta.Teardown != "":
 		return 0
 	case p.Nodes == All:
-		return c.census(p, now).counted
+		maps.DeleteFunc(p.awaited, func(_ Hostname, until time.Time) bool { return !now.Before(until) })
+		t := c.census(p, now)
+		return t.counted + t.replaced + t.lost + len(p.awaited)
 	default:
 		return int(p.Nodes)
 	}

@@ -51,9 +51,12 @@ type Core struct {
 	announced     announcement
 	suppressed    map[Role]bool
 	revived       time.Time
-	freed         bool // a host became free, or demand grew, since the last revival
+	quiet         time.Time // until when suppressing is not tried again, after it failed
+	freed         bool      // a host became free, or demand grew, since the last revival
 	reconcileNext time.Time
-	orphans       map[TaskID]*orphan
+	// peek is until when offers are looked at for what only they can tell (demand.go).
+	peek    time.Time
+	orphans map[TaskID]*orphan
 	// returning holds the hosts on which reservations that nobody owns wait for an offer, to be given back.
 	returning   map[Hostname]*returning
 	maintenance map[AgentID]*window
@@ -97,6 +100,9 @@ type pool struct {
 	// edits counts changes of the definition in this leadership; a node that has seen the last has nothing to catch up with.
 	edits int
 	pods  podCount
+	// awaited holds the hosts on which a pool of all agents has had a node that was to be replaced, until it is, or until
+	// nobody waits for it any more.
+	awaited map[Hostname]time.Time
 }
 
 // node is a record and what can be learnt again.
@@ -110,6 +116,8 @@ type node struct {
 	// ask is when Mesos is asked about the node next; asked counts questions without an answer.
 	ask   time.Time
 	asked int
+	// agentLost: Mesos's last word of its task was that it cannot say.
+	agentLost bool
 	// leaving says why the agent or the executor ends the node without us; empty: it does not.
 	leaving string
 	// health is the kubelet's, as its executor sees it.
@@ -191,7 +199,7 @@ func NewPoolRecord(p Pool) PoolRecord {
 func newPool(record PoolRecord) *pool {
 	record.Pool = record.Pool.normal()
 	record.Rollout.Version = max(record.Rollout.Version, 1)
-	return &pool{PoolRecord: record, constraints: compile(record.Constraints), edits: 1}
+	return &pool{PoolRecord: record, constraints: compile(record.Constraints), edits: 1, awaited: map[Hostname]time.Time{}}
 }
 
 // restore takes a saved record over.
@@ -300,7 +308,7 @@ func (c *Core) explain(n *node, why string) {
 }
 
 // bury deletes a record; the number is never used again.
-func (c *Core) bury(n *node) {
+func (c *Core) bury(now time.Time, n *node) {
 	delete(c.nodes, n.Name)
 	delete(c.hosts, n.Host)
 	if c.agents[n.Agent] == n {
@@ -311,6 +319,9 @@ func (c *Core) bury(n *node) {
 	c.changed(n)
 	c.unsettled = slices.DeleteFunc(c.unsettled, func(other *node) bool { return other == n })
 	c.freed = true
+	if n.pool.Nodes == All && n.Cause != CauseSurplus && n.Cause != CauseTeardown {
+		n.pool.awaited[n.Host] = now.Add(time.Duration(n.pool.ReadyTimeout))
+	}
 	if n.Reserved {
 		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
 	}

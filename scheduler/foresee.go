@@ -61,6 +61,7 @@ func (c *Core) clone() *Core {
 	for name, p := range c.pools {
 		other := *p
 		other.constraints = compile(p.Constraints)
+		other.awaited = maps.Clone(p.awaited)
 		other.settled = 0 // all are visited, and none settles before the copy is thrown away
 		copied.pools[name] = &other
 	}

@@ -61,7 +61,7 @@ func (c *constraint) refuses(host Hostname, place *Place) reason {
 		if c.Operator == Unlike {
 			return reason{}
 		}
-		return reason{what: c.label, detail: "not set"}
+		return reason{what: c.label, detail: "not set", fixed: true}
 	}
 	fits := true
 	switch c.Operator {
@@ -77,7 +77,7 @@ func (c *constraint) refuses(host Hostname, place *Place) reason {
 	if fits {
 		return reason{}
 	}
-	return reason{what: c.label, detail: value}
+	return reason{what: c.label, detail: value, fixed: true}
 }
 
 func (c *constraint) matches(value string) bool {

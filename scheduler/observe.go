@@ -88,6 +88,8 @@ func (c *Core) observe(now time.Time, event Event) {
 		})
 	case Asked:
 		c.asked(now, e)
+	case CallFailed:
+		c.callFailed(now, e)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("unknown event %T", event))
@@ -266,6 +268,7 @@ func blameless(e TaskUpdated) bool {
 
 // taskLost: Mesos cannot say; the processes may still run.
 func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
+	n.agentLost = true
 	switch n.Phase {
 	case Launching, NotReady, Ready:
 		c.move(now, n, Unreachable, describe(e))
@@ -277,6 +280,7 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
+	n.agentLost = false
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
 		c.leaves(n, describe(e))
 	}

@@ -57,11 +57,11 @@ func (c *Core) orphanAgents() map[AgentID]bool {
 	return agents
 }
 
-// superseded ends a node whose agent is lost and whose host now offers under another agent ID: the old ID cannot come
+// superseded ends a node whose agent is lost, whatever its phase, and whose host now offers under another agent ID: the old ID cannot come
 // back. That Kubernetes still says Ready would be a sign of life, and then nothing is concluded.
 func (c *Core) superseded(now time.Time, s *supply) {
 	n := c.hosts[s.host]
-	if n == nil || n.Agent == s.agent || n.Phase != Unreachable || c.kube[s.host].Ready {
+	if n == nil || n.Agent == s.agent || !n.agentLost || n.Phase == Gone || c.kube[s.host].Ready {
 		return
 	}
 	c.move(now, n, Gone, fmt.Sprintf("its agent %s is lost, and host %s has the new agent %s", n.Agent, s.host, s.agent))
@@ -245,6 +245,7 @@ func (c *Core) launch(now time.Time, p *pool, s *supply) reason {
 	reserveExecutor, executor := c.reserve(n, executor)
 	n.Executor.Resources = executor
 	c.add(n)
+	delete(p.awaited, n.Host)
 	c.changed(n)
 	c.note(Note{Node: name, Pool: p.Name, Agent: s.agent, Text: fmt.Sprintf("Launching on host %s: %s for pods, %s for executor and kubelet", s.host, p.Resources, p.Overhead)})
 	c.accept(now, s, Accept{
@@ -335,8 +336,8 @@ func (c *Core) refuseFor(now time.Time, s *supply) time.Duration {
 	refuse := c.config.RefuseIdle
 	staying := s.occupant != nil && !s.occupant.retired() && !s.occupant.resizes()
 	for _, r := range s.refused {
-		if staying && r.pool.Nodes == All {
-			continue // it has its node here
+		if staying && r.pool.Nodes == All || r.why.fixed {
+			continue // it has its node here; or only an edit changes the reason, and that revives
 		}
 		refuse = min(refuse, c.config.RefuseUnfit)
 		if wait := r.pool.launchAfter.Sub(now); wait > 0 && wait < refuse {

@@ -194,7 +194,7 @@ func (c *Core) forgetGone(now time.Time) {
 		c.cancelDrain(n, "the node is over")
 		switch {
 		case n.forgotten:
-			c.bury(n)
+			c.bury(now, n)
 		case n.forget.due(now):
 			n.forget.asked(now)
 			c.operate(ForgetKubeNode{
@@ -205,12 +205,22 @@ func (c *Core) forgetGone(now time.Time) {
 	for _, host := range slices.Sorted(maps.Keys(c.strays)) {
 		stray, seen := c.strays[host], c.kube[host]
 		name := c.ownNode(seen.ProviderID)
-		if _, runs := c.orphans[name.Task(1)]; runs || !stray.due(now) {
+		if c.runsOrphaned(name) || !stray.due(now) {
 			continue
 		}
 		stray.asked(now)
 		c.operate(ForgetKubeNode{Node: name, Host: host, ProviderID: seen.ProviderID, Why: "its node has no record any more"})
 	}
+}
+
+// runsOrphaned reports whether a task of the named node runs without a record.
+func (c *Core) runsOrphaned(name NodeName) bool {
+	for task := range c.orphans {
+		if owner, _ := task.Node(); owner == name {
+			return true
+		}
+	}
+	return false
 }
 
 // reconcileDoubt asks Mesos about every node that it has not spoken of for too long: all of them after a subscription
@@ -221,7 +231,7 @@ func (c *Core) reconcileDoubt(now time.Time) {
 	}
 	visit, all := c.active(), !now.Before(c.reconcileNext)
 	if all {
-		c.reconcileNext = now.Add(c.config.ReconcileEvery)
+		c.reconcileNext, c.peek = now.Add(c.config.ReconcileEvery), now.Add(peekFor)
 		visit = c.order
 	}
 	var tasks []TaskAt

@@ -234,6 +234,8 @@ type reason struct {
 	detail string
 	need   Amount
 	short  Amount
+	// fixed: it holds as long as pool and agent are what they are.
+	fixed bool
 }
 
 const whyShort = "short"

@@ -22,7 +22,7 @@ import (
 //	node HOST ready|notready [provider=NODE] [cpu=M mem=MIB] / node HOST deleted
 //	progress NODE left=N [blocked=…] | drained NODE | forgotten NODE | uncordoned NODE | marked NODE
 //	ready NODE … | ended NODE …                             what follows a launch, and a kill: task and Node object
-//	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE
+//	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE | callfailed CALL ROLE
 //	scale POOL N | apply POOL … | delete POOL | pause POOL  … and from the operator; with dry-run: what would be done
 //	resume POOL | rollback POOL | restartpool POOL | restart NODE | cancel NODE | teardown
 //	wait DURATION                                           time passes; the core is woken when it asked for it

@@ -163,6 +163,12 @@ func (c command) event() Event {
 		return KubeNodeForgotten{NodeName(c.word(0))}
 	case "opfailed":
 		return c.opFailed(framework)
+	case "callfailed":
+		var call Call = Revive{Roles: []Role{Role(c.word(1))}}
+		if c.word(0) == "suppress" {
+			call = Suppress{Roles: []Role{Role(c.word(1))}}
+		}
+		return CallFailed{Call: call, Why: "connection refused"}
 	default:
 		return Asked{Request: 1, DryRun: c.flag("dry-run"), Command: c.command()}
 	}
