@@ -37,6 +37,7 @@ func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
 	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
 	spec.Extra = node.Executor.Kubelet
 	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(node.Executor.Drain.Deadline), Then: string(node.Executor.Drain.Then)}
+	// node.Executor.FenceAfter has its place here. The ports are only kept from others: the kubelet needs to know nothing of them.
 	health := node.Executor.Health
 	spec.Restart.StartTimeout, spec.Restart.HangTimeout = kubelet.Duration(health.StartTimeout), kubelet.Duration(health.HangTimeout)
 	spec.Restart.Failures, spec.Restart.Window = health.Failures, kubelet.Duration(health.Window)

@@ -58,7 +58,11 @@ func show(e event) string {
 		offer.Resources, offer.Attributes = nil, nil
 		lines = append(lines, fields(offer))
 		for _, each := range resources {
-			lines = append(lines, "  "+each.Name+" "+each.Amount.String()+" "+fields(each))
+			line := "  " + each.Name + " " + each.Amount.String() + " " + fields(each)
+			if each.Special != "" {
+				line += " (" + each.Special + ")"
+			}
+			lines = append(lines, line)
 		}
 		for _, each := range attributes {
 			lines = append(lines, fmt.Sprintf("  %s=%q", each.Name, each.Value))
