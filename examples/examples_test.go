@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,20 +22,24 @@ func TestPoolsFileIsOne(t *testing.T) {
 	require.Equal(t, scheduler.Resources{CPUs: 8000, Mem: 32_768_000}, pools[0].Resources)
 }
 
-// The rights are those that the tests of package kube get by with against a real API server.
-func TestRightsAreThoseThatTheTestsRunWith(t *testing.T) {
-	role, binding, found := bytes.Cut(read(t, "rbac.yaml"), []byte("\n---\n"))
-	require.True(t, found)
-	var ours, tested rbacv1.ClusterRole
-	require.NoError(t, yaml.UnmarshalStrict(role, &ours))
-	require.NoError(t, yaml.UnmarshalStrict(read(t, filepath.Join("..", "internal", "kube", "testdata", "clusterrole.yaml")), &tested))
-	require.NotEmpty(t, ours.Rules)
-	require.Equal(t, tested.Rules, ours.Rules)
-
-	var bound rbacv1.ClusterRoleBinding
-	require.NoError(t, yaml.UnmarshalStrict(binding, &bound))
-	require.Equal(t, ours.Name, bound.RoleRef.Name)
-	require.Len(t, bound.Subjects, 1)
+// That the rights are enough is what the tests of package kube show against a real API server, which has them from this file.
+func TestRightsAreBound(t *testing.T) {
+	documents := bytes.Split(read(t, "rbac.yaml"), []byte("\n---\n"))
+	require.Len(t, documents, 4)
+	var cluster rbacv1.ClusterRole
+	var clusterBound rbacv1.ClusterRoleBinding
+	var leases rbacv1.Role
+	var leasesBound rbacv1.RoleBinding
+	for i, into := range []any{&cluster, &clusterBound, &leases, &leasesBound} {
+		require.NoError(t, yaml.UnmarshalStrict(documents[i], into))
+	}
+	require.NotEmpty(t, cluster.Rules)
+	require.Equal(t, cluster.Name, clusterBound.RoleRef.Name)
+	require.Len(t, leases.Rules, 1)
+	require.Equal(t, leases.Name, leasesBound.RoleRef.Name)
+	require.Equal(t, leases.Namespace, leasesBound.Namespace)
+	require.Equal(t, clusterBound.Subjects, leasesBound.Subjects)
+	require.Len(t, clusterBound.Subjects, 1)
 }
 
 func TestKubeconfigNamesTheIdentityOfTheRights(t *testing.T) {

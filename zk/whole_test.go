@@ -102,8 +102,9 @@ func TestEveryFieldIsSavedAndLoaded(t *testing.T) {
 	}))
 	require.NoError(t, l.Save(t.Context(), []scheduler.Change{
 		scheduler.DeletePool{Name: "others"},
-		scheduler.DeletePool{Name: "nobody"},                                            // never there
-		scheduler.PutPool{Pool: somePool("again")}, scheduler.DeletePool{Name: "again"}, // within the same Save
+		scheduler.DeletePool{Name: "nobody"}, // never there
+		scheduler.PutPool{Pool: somePool("again")},
+		scheduler.DeletePool{Name: "again"}, // within the same Save
 	}))
 	state := reload(t, l)
 	assert.Equal(t, scheduler.State{Meta: meta, Pools: []scheduler.PoolRecord{pool}, Nodes: []scheduler.Node{node}}, state)
