@@ -52,6 +52,8 @@ type Node struct {
 	Version int64 `json:"version,omitempty"`
 	// Tasks are the node's tasks on its executor; what pods get is their sum.
 	Tasks []Task `json:"tasks"`
+	// LastTask is the highest number ever given to a task of the node.
+	LastTask int `json:"lastTask,omitempty"`
 	// Executor is what the node's executor was made of; it must stay as launched, since Mesos compares executors.
 	Executor Executor `json:"executor"`
 	// Place is where the agent is and what it is like, which constraints count.
@@ -74,6 +76,8 @@ type Node struct {
 	Uncordon bool `json:"uncordon,omitempty"`
 	// Reserved: resources were reserved dynamically for the node.
 	Reserved bool `json:"reserved,omitempty"`
+	// HostGone: Mesos or an operator says that the agent is gone for good, so that nothing of the node runs any more.
+	HostGone bool `json:"hostGone,omitempty"`
 }
 
 // Executor is all that a node's executor is made of, beside the node's names: the same for every task on it.
@@ -195,6 +199,8 @@ type Rollout struct {
 	Failures int `json:"failures,omitempty"`
 	// Stopped says why the change goes no further; empty: it does.
 	Stopped string `json:"stopped,omitempty"`
+	// RolledBack says why the definition that this one replaced was given up; empty: an operator replaced it.
+	RolledBack string `json:"rolledBack,omitempty"`
 	// Previous is the definition before this one, to roll back to.
 	Previous *Pool `json:"previous,omitempty"`
 }

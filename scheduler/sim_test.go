@@ -53,7 +53,7 @@ func simulate(seed uint64) (problem, log string) {
 	}()
 	pool := DefaultPool()
 	pool.Name, pool.Nodes, pool.Resources = "workers", 3, Resources{CPUs: 1000, Mem: 1_024_000}
-	w.saved.pools[pool.Name] = PoolRecord{Pool: pool}
+	w.saved.pools[pool.Name] = NewPoolRecord(pool)
 	w.elect()
 	end := w.now.Add(time.Hour)
 	for w.now.Before(end) {
