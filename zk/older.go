@@ -59,8 +59,9 @@ type nodeOfVersion1 struct {
 func (old nodeOfVersion1) node() scheduler.Node {
 	node := scheduler.Node{
 		Name: old.Name, Pool: old.Pool, Agent: old.Agent, Host: old.Host, Tasks: old.Tasks,
-		// A pool's definition could not change: what was launched agrees with its first version.
-		Version:  1,
+		// A pool's definition could not change, nor a node's size: what was launched agrees with the first version, and is
+		// the first task.
+		Version: 1, LastTask: 1,
 		Executor: scheduler.Executor{Overhead: old.Overhead, Role: old.Role, Drain: old.Drain},
 		Launched: old.Launched, Phase: old.Phase, Since: old.Since, Why: old.Why, DrainBy: old.DrainBy,
 	}

@@ -32,7 +32,7 @@ func wholePool() scheduler.PoolRecord {
 	pool.MaxSurge, pool.Paused, pool.KillSelection = 2, true, scheduler.FewestPods
 	return scheduler.PoolRecord{
 		Pool: pool, Deleted: true,
-		Rollout: scheduler.Rollout{Version: 3, Restart: 2, Done: true, Failures: 1, Stopped: "3 nodes failed", Previous: &before},
+		Rollout: scheduler.Rollout{Version: 3, Restart: 2, Done: true, Failures: 1, Stopped: "3 nodes failed", RolledBack: "as before", Previous: &before},
 	}
 }
 
@@ -44,6 +44,7 @@ func wholeNode() scheduler.Node {
 		Tasks: []scheduler.Task{
 			{ID: "workers-1.1", Resources: pool.Resources}, {ID: "workers-1.2", Resources: pool.Resources, Ending: true},
 		},
+		LastTask: 2,
 		Executor: scheduler.Executor{
 			Overhead: pool.Overhead, Ports: pool.Ports, Role: pool.Role,
 			Resources: []scheduler.Resource{
@@ -60,7 +61,7 @@ func wholeNode() scheduler.Node {
 		Marks: scheduler.Marks{Labels: pool.Labels, Annotations: pool.Annotations, Taints: pool.Taints},
 
 		Launched: moment, Phase: scheduler.Draining, Since: moment.Add(time.Minute), Why: "the pool wants fewer nodes",
-		Cause: scheduler.CauseSurplus, Drain: pool.Drain, DrainBy: moment.Add(time.Hour), Uncordon: true, Reserved: true,
+		Cause: scheduler.CauseSurplus, Drain: pool.Drain, DrainBy: moment.Add(time.Hour), Uncordon: true, Reserved: true, HostGone: true,
 	}
 }
 
@@ -126,7 +127,7 @@ func TestRecordsOfVersion1AreLoaded(t *testing.T) {
 	pool.Unreachable = scheduler.UnreachablePolicy{After: scheduler.Duration(7 * time.Minute), Then: scheduler.Replace}
 	launching, draining := someNode(1), someNode(2)
 	for _, node := range []*scheduler.Node{&launching, &draining} {
-		node.Version, node.Executor.Resources = 1, nil
+		node.Version, node.LastTask, node.Executor.Resources = 1, 1, nil
 	}
 	draining.Phase, draining.DrainBy, draining.Drain = scheduler.Draining, draining.Launched.Add(time.Hour), draining.Executor.Drain
 	want := scheduler.State{Meta: someMeta(7).Meta, Pools: []scheduler.PoolRecord{pool}, Nodes: []scheduler.Node{launching, draining}}
