@@ -49,7 +49,8 @@ func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
 	}, nil
 }
 
-// specOf is the part of a kubelet's spec that its pool decides.
+// specOf is the part of a kubelet's spec that its pool decides. Ports are only kept from others: the kubelet needs to know
+// nothing of them.
 func specOf(executor scheduler.Executor) kubelet.Spec {
 	spec := kubelet.Defaults()
 	spec.Labels = executor.Labels

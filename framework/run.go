@@ -283,11 +283,11 @@ func roles(pools []scheduler.PoolRecord) []string {
 	return slices.Compact(names)
 }
 
-// subscribe keeps us subscribed. That the master refuses our framework ID is for the core to judge: it knows whether
-// nodes are recorded.
+// subscribe keeps us subscribed. That the framework is gone from Mesos, by our own TearDown or because the master refuses its
+// ID, is for the core to judge: it knows what it asked for and whether nodes are recorded.
 func subscribe(ctx context.Context, client *mesos.Client, id scheduler.FrameworkID, deliver func(scheduler.Event)) error {
 	err := client.Run(ctx, id, deliver)
-	if !errors.Is(err, mesos.ErrRemoved) {
+	if !errors.Is(err, mesos.ErrRemoved) && !errors.Is(err, mesos.ErrTornDown) {
 		return fmt.Errorf("mesos: %w", err)
 	}
 	deliver(scheduler.Removed{Why: err.Error()})
