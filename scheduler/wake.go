@@ -42,7 +42,7 @@ func (c *Core) wake(now time.Time) time.Time {
 		}
 		a.at(c.quiet)
 		a.at(c.peek)
-		a.at(c.announced.call.next)
+		a.at(c.announced.again)
 		a.at(c.teardown.sweep)
 		a.at(c.teardown.call.next)
 	}
