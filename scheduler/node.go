@@ -45,6 +45,8 @@ type Node struct {
 	Pool  PoolName `json:"pool"`
 	Agent AgentID  `json:"agent"`
 	Host  Hostname `json:"host"`
+	// Address is the agent's IP address at the launch: the node's certificates are for it and no other. Empty: not known.
+	Address string `json:"address,omitempty"`
 	// Tasks are the node's tasks on its executor; what pods get is their sum.
 	Tasks []Task `json:"tasks"`
 	// Overhead is the executor's own share. With the tasks it must stay as launched: Mesos compares executors.

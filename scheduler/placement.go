@@ -17,6 +17,7 @@ type Refusal struct {
 type supply struct {
 	agent  AgentID
 	host   Hostname
+	addr   string
 	role   Role
 	offers []OfferID
 	// resources of all the offers, in their order.
@@ -49,7 +50,7 @@ func gather(offers []Offer) []*supply {
 		s := index[at]
 		if s == nil {
 			// Host names are compared without case, and Kubernetes writes them in lower case.
-			s = &supply{agent: o.Agent, host: Hostname(strings.ToLower(string(o.Host))), role: o.Role}
+			s = &supply{agent: o.Agent, host: Hostname(strings.ToLower(string(o.Host))), addr: o.Address, role: o.Role}
 			index[at] = s
 			supplies = append(supplies, s)
 		}
@@ -180,7 +181,7 @@ func (c *Core) launch(now time.Time, p *pool, s *supply, task, executor []Resour
 	first := name.Task(1)
 	n := &node{
 		Node: Node{
-			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host,
+			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host, Address: s.addr,
 			Tasks:    []Task{{ID: first, Resources: p.Resources}},
 			Overhead: p.Overhead, Role: p.Role, Drain: p.Drain,
 			Launched: now, Phase: Launching, Since: now, Why: "launched; waiting for the executor",
