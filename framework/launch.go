@@ -54,14 +54,28 @@ func (r renderer) Drained(scheduler.TellDrained) []byte {
 	return data
 }
 
+// Token implements mesos.Renderer.
+func (r renderer) Token(sent scheduler.SendToken) []byte {
+	data, err := kubelet.Message{Token: string(sent.Token), TokenLife: kubelet.Duration(sent.Life)}.Encode()
+	if err != nil {
+		panic(fmt.Sprintf("a message of a text and a duration cannot be written: %v", err))
+	}
+	return data
+}
+
 // Reported implements mesos.Renderer.
 func (r renderer) Reported(message []byte) (scheduler.Event, error) {
 	report, err := kubelet.DecodeReport(message)
 	if err != nil {
 		return nil, err
 	}
-	if !report.Draining {
+	node := scheduler.NodeName(report.Node)
+	switch {
+	case report.Draining:
+		return scheduler.ExecutorDraining{Node: node, Why: report.Why}, nil
+	case report.TokenWanted:
+		return scheduler.TokenWanted{Node: node}, nil
+	default:
 		return nil, fmt.Errorf("report of node %q says nothing that is known", report.Node)
 	}
-	return scheduler.ExecutorDraining{Node: scheduler.NodeName(report.Node), Why: report.Why}, nil
 }

@@ -17,6 +17,8 @@ type Config struct {
 	RefuseUnfit time.Duration
 	// StopGrace is the grace of the kill that ends a drained node: for its kubelet, DaemonSet and static pods.
 	StopGrace time.Duration
+	// JoinByToken lets executors ask for bootstrap tokens.
+	JoinByToken bool
 }
 
 // DefaultConfig follows Mesos's recommendations for highly available frameworks.
@@ -62,6 +64,7 @@ type Core struct {
 	kube       map[Hostname]KubeNode
 	kubeSynced bool
 	strays     map[Hostname]*retry // Node objects of ours without a record, being deleted
+	requests   map[string]*request // for certificates, by the name of the request
 
 	// What this Step has observed and must answer.
 	acks   []Acknowledge
@@ -110,6 +113,8 @@ type node struct {
 	forget    retry
 	// forgotten: the Kubernetes Node is gone.
 	forgotten bool
+	// identity is how far it has come in becoming a member of the Kubernetes cluster (identity.go).
+	identity identity
 }
 
 // orphan is a task of ours without a record.
@@ -158,6 +163,7 @@ func New(config Config, saved State) (*Core, error) {
 		orphans:    map[TaskID]*orphan{},
 		kube:       map[Hostname]KubeNode{},
 		strays:     map[Hostname]*retry{},
+		requests:   map[string]*request{},
 		dirtyPools: map[PoolName]bool{},
 		dirtyNodes: map[NodeName]bool{},
 	}
@@ -201,7 +207,7 @@ func (c *Core) restore(record Node) error {
 	if other := c.hosts[record.Host]; other != nil {
 		return fmt.Errorf("saved nodes %s and %s are both on host %s, want one", other.Name, record.Name, record.Host)
 	}
-	n := &node{Node: record, number: number}
+	n := &node{Node: record, number: number, identity: c.recalled(record)}
 	c.nodes[n.Name], c.hosts[n.Host] = n, n
 	c.order = append(c.order, n)
 	return nil

@@ -60,6 +60,8 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.opFailed(now, e)
 	case ScaleRequested:
 		c.scaleRequested(now, e)
+	case TokenWanted, TokenIssued, TokenRevoked, CertificateRequested, CertificateSettled, NodeWelcomed:
+		c.observeIdentity(now, e)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("unknown event %T", event))
@@ -286,6 +288,8 @@ func (c *Core) opFailed(now time.Time, e OpFailed) {
 	case ForgetKubeNode:
 		n.forget.waiting = false
 		c.explain(n, "deleting the Kubernetes Node failed, it is tried again: "+e.Why)
+	default:
+		c.identityFailed(n, e)
 	}
 }
 

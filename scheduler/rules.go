@@ -17,6 +17,7 @@ var rules = [...]func(*Core, time.Time){
 	(*Core).retireForRepair, // the agent drains, or the node is NotReady too long (within limits)
 	(*Core).drainRetired,    // cordon and evict through Kubernetes
 	(*Core).stopDrained,     // drained, or the drain's deadline has passed
+	(*Core).admit,           // tokens, certificates, and the welcome of nodes that join
 	(*Core).forgetGone,      // the task is over: delete the Kubernetes Node, then the record
 	(*Core).placeMissing,    // answer this Step's offers: launch what is missing, decline the rest, each with its reason
 	(*Core).reconcileDoubt,  // we have waited too long in silence: ask, never assume

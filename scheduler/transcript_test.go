@@ -14,12 +14,13 @@ import (
 // Kubernetes and the core. `make golden` rewrites them.
 //
 //	pool NAME nodes=N cpus=N mem=MIB [role=R then=wait …]   before start: a saved pool
-//	start                                                   a core of what is saved (again: a failover)
+//	start [join=token]                                      a core of what is saved (again: a failover)
 //	subscribed | disconnected | removed | synced            what came from Mesos and Kubernetes …
 //	offers (lines: OFFER AGENT HOST RESOURCES [role=R])
 //	update TASK STATE [agent=A reason=R uuid=U message=…]
 //	node HOST ready|notready [provider=NODE] [cpu=M mem=MIB] / node HOST deleted
 //	progress NODE left=N [blocked=…] | drained NODE | forgotten NODE | opfailed drain|forget NODE
+//	tokenwanted NODE | tokenissued NODE | tokenrevoked NODE | requested … | settled CSR   (transcript_identity_test.go)
 //	scale POOL N                                            … and from the operator
 //	wait DURATION                                           time passes; the core is woken when it asked for it
 //	state                                                   prints the records
@@ -91,7 +92,9 @@ func (w *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		w.saved.pools[p.Name] = p
 	case "start":
-		core, err := New(DefaultConfig(), w.saved.state())
+		config := DefaultConfig()
+		config.JoinByToken = line.option("join") == "token"
+		core, err := New(config, w.saved.state())
 		if err != nil {
 			return err.Error()
 		}

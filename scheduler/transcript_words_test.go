@@ -103,8 +103,7 @@ func (c command) event(framework FrameworkID) Event {
 	case "scale":
 		return ScaleRequested{Request: 1, Pool: PoolName(c.word(0)), Nodes: c.number(c.word(1))}
 	default:
-		c.t.Fatalf("%s: unknown command %q", c.Pos, c.Cmd)
-		return nil
+		return c.identityEvent()
 	}
 }
 
@@ -127,6 +126,10 @@ func (c command) offers() []Offer {
 		for _, word := range words[3:] {
 			if role, found := strings.CutPrefix(word, "role="); found {
 				o.Role = Role(role)
+				continue
+			}
+			if address, found := strings.CutPrefix(word, "address="); found {
+				o.Address = address
 				continue
 			}
 			o.Resources = append(o.Resources, c.resource(word))
@@ -158,7 +161,7 @@ func (c command) kubeNode(framework FrameworkID) Event {
 		return KubeNodeDeleted{host}
 	}
 	seen := KubeNode{
-		Host: host, UID: "uid-" + UID(host), Ready: how == "ready", ReadyWhy: c.option("why"),
+		Host: host, UID: "uid-" + UID(host), Ready: how == "ready", ReadyWhy: c.option("why"), Starting: c.option("starting") != "",
 		AllocatableCPU: int64(c.amount("cpu", 1000)), AllocatableMem: int64(c.amount("mem", 1_024_000)) * (1 << 20) / 1000,
 	}
 	if provider := c.option("provider"); provider != "" {
@@ -176,7 +179,7 @@ func (c command) opFailed(framework FrameworkID) Event {
 	case "forget":
 		op = ForgetKubeNode{Node: name, Host: "h2", ProviderID: name.ProviderID(framework)}
 	default:
-		c.t.Fatalf("%s: unknown operation %q", c.Pos, c.word(0))
+		op = c.identityOp(name)
 	}
 	return OpFailed{Op: op, Why: "connection refused"}
 }

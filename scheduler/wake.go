@@ -27,6 +27,7 @@ func (c *Core) wake(now time.Time) time.Time {
 	for _, stray := range c.strays {
 		a.at(stray.next)
 	}
+	c.identityWake(&a)
 	if c.connected {
 		a.at(c.reconcileNext)
 		for _, o := range c.orphans {
