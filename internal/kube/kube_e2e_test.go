@@ -13,12 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/yaml"
 
 	"k8s-framework/internal/kube"
 	"k8s-framework/internal/kube/api"
@@ -34,6 +32,8 @@ type world struct {
 	*local.ControlPlane
 	admin kubernetes.Interface
 	ours  *api.Client
+	// kubeconfig is that of ours.
+	kubeconfig string
 }
 
 func start(t *testing.T) world {
@@ -41,26 +41,15 @@ func start(t *testing.T) world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close(context.Background())) })
 	cp, err := l.StartControlPlane(t.Context(), local.Options{
-		// Nobody sends the heartbeats of the nodes in this test.
-		ControllerManagerFlags: []string{"--node-monitor-grace-period=1h", "--node-startup-grace-period=1h"},
+		// Nobody sends the heartbeats of the nodes in this test, and nobody else approves.
+		ControllerManagerFlags: []string{"--node-monitor-grace-period=1h", "--node-startup-grace-period=1h", "--controllers=-csrapproving"},
 	})
 	require.NoError(t, err)
 	w := world{ControlPlane: cp, admin: cp.Client()}
-	text, err := os.ReadFile("testdata/clusterrole.yaml")
+	readRights(t).grant(t, w.admin)
+	w.kubeconfig, err = cp.Kubeconfig("k8s-framework")
 	require.NoError(t, err)
-	var role rbacv1.ClusterRole
-	require.NoError(t, yaml.UnmarshalStrict(text, &role))
-	_, err = w.admin.RbacV1().ClusterRoles().Create(t.Context(), &role, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = w.admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "k8s-framework"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "k8s-framework"},
-		Subjects:   []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: "k8s-framework"}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	path, err := cp.Kubeconfig("k8s-framework")
-	require.NoError(t, err)
-	config, err := api.Access{Kubeconfig: path, UserAgent: "k8s-framework"}.Config()
+	config, err := api.Access{Kubeconfig: w.kubeconfig, UserAgent: "k8s-framework"}.Config()
 	require.NoError(t, err)
 	w.ours, err = api.New(config)
 	require.NoError(t, err)

@@ -15,6 +15,10 @@ type wireNode struct {
 	Spec struct {
 		ProviderID    string `json:"providerID"`
 		Unschedulable bool   `json:"unschedulable"`
+		Taints        []struct {
+			Key    string `json:"key"`
+			Effect string `json:"effect"`
+		} `json:"taints"`
 	} `json:"spec"`
 	Status struct {
 		Allocatable struct {
@@ -35,7 +39,7 @@ const neverReady = "its kubelet has posted no status yet"
 func nodeOf(w wireNode) scheduler.KubeNode {
 	n := scheduler.KubeNode{
 		Host: scheduler.Hostname(w.Metadata.Name), UID: scheduler.UID(w.Metadata.UID), ProviderID: w.Spec.ProviderID,
-		Unschedulable: w.Spec.Unschedulable, Created: w.Metadata.CreationTimestamp, ReadyWhy: neverReady,
+		Unschedulable: w.Spec.Unschedulable, Starting: w.startingTaint() >= 0, Created: w.Metadata.CreationTimestamp, ReadyWhy: neverReady,
 	}
 	for _, condition := range w.Status.Conditions {
 		if condition.Type == "Ready" {

@@ -25,9 +25,10 @@ type OperatorOptions struct {
 
 // Operator performs operations on Kubernetes. Its methods may be called from any goroutine.
 type Operator struct {
-	client  *api.Client
-	drainer *drain.Drainer
-	scribe  *scribe
+	client    *api.Client
+	component string
+	drainer   *drain.Drainer
+	scribe    *scribe
 
 	group sync.WaitGroup
 	mu    sync.Mutex
@@ -51,14 +52,14 @@ func NewOperator(options OperatorOptions) (*Operator, error) {
 		return nil, err
 	}
 	return &Operator{
-		client: options.Client, drainer: drainer, scribe: newScribe(options.Client, options.Component),
+		client: options.Client, component: options.Component, drainer: drainer, scribe: newScribe(options.Client, options.Component),
 		drains: map[scheduler.NodeName]*job{},
 	}, nil
 }
 
 // Perform starts an operation and returns at once. What comes of it is delivered, from other goroutines: of a Drain
-// DrainProgressed, then NodeDrained or OpFailed; of a ForgetKubeNode KubeNodeForgotten or OpFailed; of a CancelDrain, and of
-// a drain that it ends, nothing. When ctx ends, so does what was started, and nothing more is delivered; deliver must
+// DrainProgressed, then NodeDrained or OpFailed; of a CancelDrain, and of a drain that it ends, nothing; of any other the event
+// that the scheduler names with it, or OpFailed. When ctx ends, so does what was started, and nothing more is delivered; deliver must
 // return then.
 func (o *Operator) Perform(ctx context.Context, op scheduler.Op, deliver func(scheduler.Event)) {
 	switch op := op.(type) {
@@ -66,16 +67,33 @@ func (o *Operator) Perform(ctx context.Context, op scheduler.Op, deliver func(sc
 		o.startDrain(ctx, op, deliver)
 	case scheduler.CancelDrain:
 		o.cancelDrain(op.Node)
-	case scheduler.ForgetKubeNode:
+	default:
 		o.group.Go(func() {
-			switch err := o.forget(ctx, op); {
+			switch result, err := o.perform(ctx, op); {
 			case ctx.Err() != nil:
 			case err != nil:
 				deliver(scheduler.OpFailed{Op: op, Why: err.Error()})
 			default:
-				deliver(scheduler.KubeNodeForgotten{Node: op.Node})
+				deliver(result)
 			}
 		})
+	}
+}
+
+// perform does what is done by a few requests, and returns the event that says so.
+func (o *Operator) perform(ctx context.Context, op scheduler.Op) (scheduler.Event, error) {
+	switch op := op.(type) {
+	case scheduler.ForgetKubeNode:
+		return scheduler.KubeNodeForgotten{Node: op.Node}, o.forget(ctx, op)
+	case scheduler.IssueToken:
+		token, err := o.issueToken(ctx, op)
+		return scheduler.TokenIssued{Node: op.Node, Token: token}, err
+	case scheduler.RevokeToken:
+		return scheduler.TokenRevoked{Node: op.Node}, o.deleteToken(ctx, op.ID)
+	case scheduler.ApproveCertificate:
+		return scheduler.CertificateSettled{Request: op.Request}, o.approve(ctx, op)
+	case scheduler.WelcomeNode:
+		return scheduler.NodeWelcomed{Node: op.Node}, o.welcome(ctx, op)
 	default:
 		panic(fmt.Sprintf("unknown operation %T", op))
 	}
