@@ -13,9 +13,13 @@ import (
 func TestASecretIsNeverShown(t *testing.T) {
 	const text = "abcdef.0123456789abcdef"
 	values := []any{
-		Secret(text), new(Secret(text)), []Secret{text}, map[string]Secret{"token": text},
-		TokenIssued{Node: "workers-1", Token: text}, SendToken{Node: "workers-1", Token: text},
-		[]Event{TokenIssued{Token: text}}, []Call{SendToken{Token: text}},
+		Secret(text), new(Secret(text)),
+		[]Secret{text},
+		map[string]Secret{"token": text},
+		TokenIssued{Node: "workers-1", Token: text},
+		SendToken{Node: "workers-1", Token: text},
+		[]Event{TokenIssued{Token: text}},
+		[]Call{SendToken{Token: text}},
 	}
 	var written []string
 	for _, value := range values {
