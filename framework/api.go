@@ -28,12 +28,15 @@ const answerWithin = 15 * time.Second
 //	GET  /readyz             200 when it leads and is subscribed, or stands by
 //	GET  /metrics            Prometheus
 //	GET  /state              scheduler.View as JSON
+//	GET  /artifacts/SHA256   a file that nodes fetch; every instance answers
 //	POST /pools/NAME/scale   {"nodes": N}: stored before it is answered
 type operatorAPI struct {
 	// leading is the loop while we lead.
 	leading  atomic.Pointer[loop]
 	election atomic.Pointer[election]
 	registry *prometheus.Registry
+	// artifacts are the files that nodes fetch; they are there before the first request.
+	artifacts artifacts
 }
 
 // election names the advertised host:port of the instance that leads; empty: none does.
@@ -48,6 +51,7 @@ func (a *operatorAPI) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET "+artifactPath+"{sha256}", a.artifacts)
 	mux.HandleFunc("GET /state", a.byLeader(a.state))
 	mux.HandleFunc("POST /pools/{pool}/scale", a.byLeader(a.scale))
 	return mux

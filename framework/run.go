@@ -17,6 +17,7 @@ import (
 
 	"k8s-framework/internal/kube"
 	"k8s-framework/internal/kube/api"
+	"k8s-framework/internal/kubelet"
 	"k8s-framework/internal/mesos"
 	"k8s-framework/scheduler"
 	"k8s-framework/zk"
@@ -46,6 +47,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("--listen is %q, want an address that is free: %w", o.Listen, err)
 	}
+	defer i.api.artifacts.close()
 	asked := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return i.serve(ctx, listener) })
@@ -62,6 +64,7 @@ type instance struct {
 	zk      zk.Options
 	mesos   mesos.Options
 	kube    *api.Client
+	join    *kubelet.Join // how kubelets join by token; nil: they do not
 	api     *operatorAPI
 	metrics *metrics
 }
@@ -70,14 +73,14 @@ type instance struct {
 func newInstance(o Options) (*instance, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	i := &instance{Options: o, api: &operatorAPI{registry: registry}, metrics: newMetrics(registry)}
+	i := &instance{Options: o, api: &operatorAPI{registry: registry, artifacts: artifacts{}}, metrics: newMetrics(registry)}
 	registry.MustRegister(newViewCollector(i.api.view))
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
 		return nil, fmt.Errorf("--zk: %w", err)
 	}
 	i.zk = zk.Options{URL: url, SessionTimeout: o.ZKSessionTimeout, Trouble: i.trouble("ZooKeeper of --zk")}
-	if i.mesos, err = i.mesosOptions(); err != nil {
+	if err := i.offerPrograms(); err != nil {
 		return nil, err
 	}
 	access := api.Access{Kubeconfig: o.Kubeconfig, UserAgent: component, QPS: o.KubeQPS, Burst: o.KubeBurst}
@@ -88,7 +91,24 @@ func newInstance(o Options) (*instance, error) {
 	if i.kube, err = api.New(config); err != nil {
 		return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
 	}
-	return i, nil
+	if o.Nodes.byToken() {
+		if i.join, err = clusterOf(config, o.Nodes.APIServer); err != nil {
+			return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
+		}
+	}
+	i.mesos, err = i.mesosOptions()
+	return i, err
+}
+
+// offerPrograms opens the files that nodes fetch from this instance, and says from where.
+func (i *instance) offerPrograms() (err error) {
+	if i.Nodes.Executor, err = i.api.artifacts.offer(i.Nodes.Executor, i.Advertise); err != nil {
+		return fmt.Errorf("--executor: %w", err)
+	}
+	if i.Nodes.Kubelet, err = i.api.artifacts.offer(i.Nodes.Kubelet, i.Advertise); err != nil {
+		return fmt.Errorf("--kubelet: %w", err)
+	}
+	return nil
 }
 
 // trouble logs what an adapter gets over by itself, and that it did: each new trouble once.
@@ -115,7 +135,7 @@ func (i *instance) mesosOptions() (mesos.Options, error) {
 		Framework: mesos.Framework{
 			User: i.User, Name: i.Name, Principal: i.Principal, Hostname: i.Hostname, WebUI: i.WebUI, FailoverTimeout: i.FailoverTimeout,
 		},
-		Renderer: renderer{i.Nodes},
+		Renderer: renderer{i.Nodes, i.join},
 		HTTPS:    i.MesosHTTPS,
 		CAFile:   i.MesosCAFile,
 		MaxFrame: i.MesosMaxFrame,
@@ -180,6 +200,7 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	}
 	config := scheduler.DefaultConfig()
 	config.ReconcileEvery = i.ReconcileEvery
+	config.JoinByToken = i.Nodes.byToken()
 	core, err := scheduler.New(config, state)
 	if err != nil {
 		return fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
@@ -211,6 +232,12 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 		kube.NewWatcher(i.kube, i.trouble("Kubernetes API server of --kubeconfig")).Watch(ctx, deliver)
 		return ctx.Err()
 	})
+	if i.Nodes.approves() {
+		group.Go(func() error {
+			kube.NewRequestWatcher(i.kube, i.trouble("certificate requests at --kubeconfig")).Watch(ctx, deliver)
+			return ctx.Err()
+		})
+	}
 	group.Go(func() error {
 		i.api.lead(l)
 		i.metrics.leading.Set(1)

@@ -22,7 +22,7 @@ func (c *Core) observe(now time.Time, event Event) {
 	case TaskUpdated:
 		c.taskUpdated(now, e)
 	case ExecutorEnded:
-		c.note(Note{Node: NodeName(e.Executor), Agent: e.Agent, Text: fmt.Sprintf("the executor ended (wait status %d); its tasks' updates follow", e.Status)})
+		c.executorEnded(e)
 	case ExecutorDraining:
 		if n := c.nodes[e.Node]; n != nil && n.leaving == "" {
 			n.leaving = e.Why

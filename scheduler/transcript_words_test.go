@@ -83,7 +83,7 @@ func (c command) event(framework FrameworkID) Event {
 			Reason: strings.ReplaceAll(c.option("reason"), " ", "_"), Message: c.option("message"), Update: UpdateID(c.option("uuid")),
 		}
 	case "failure":
-		return ExecutorEnded{Executor: ExecutorID(c.word(0)), Agent: AgentID(c.option("agent")), Status: 9}
+		return ExecutorEnded{Executor: ExecutorID(c.word(0)), Agent: AgentID(c.option("agent")), Status: int(c.amount("status", 9000) / 1000)}
 	case "executordrains":
 		return ExecutorDraining{Node: NodeName(c.word(0)), Why: c.option("why")}
 	case "node":

@@ -68,7 +68,7 @@ func (s *Site) instanceFlags(address string) []string {
 	return append([]string{
 		"--master=" + s.MesosURL(), "--zk=" + s.StateURL(), "--zk-session-timeout=4s",
 		"--listen=" + address, "--advertise=" + address, "--kubeconfig=" + s.Kube.AdminKubeconfig(),
-		"--executor-path=" + s.executorProgram(), "--kubelet-path=" + filepath.Join(s.Lab.BinDir(), "kubelet"),
+		"--executor=" + s.executorProgram(), "--kubelet=" + filepath.Join(s.Lab.BinDir(), "kubelet"),
 		"--node-kubeconfig=" + nodeKubeconfig,
 	}, s.options.InstanceFlags...)
 }
