@@ -29,8 +29,10 @@ const (
 	cacheFolder = "k8s-executor-cache" // below the kubelet's root directory
 	// keptPrograms bounds the cache: the program of now, and those to go back to.
 	keptPrograms = 3
-	fetchTries   = 3
-	maxProgram   = 1 << 30 // bytes
+	// programName is its name in a folder named by its sum: some kubelets are one program with others and go by their name.
+	programName = "kubelet"
+	fetchTries  = 3
+	maxProgram  = 1 << 30 // bytes
 )
 
 // obtain is the path of the kubelet: on the host already, or fetched and compared.
@@ -55,7 +57,8 @@ func (f fetcher) obtain(ctx context.Context, program kubelet.Program, waiting fu
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return "", err
 	}
-	path := filepath.Join(f.dir, program.SHA256)
+	folder := filepath.Join(f.dir, program.SHA256)
+	path := filepath.Join(folder, programName)
 	// A file that was damaged since is fetched again.
 	if sum, err := sumOf(path); err != nil || sum != program.SHA256 {
 		if err := f.fetch(ctx, program, path, waiting); err != nil {
@@ -63,7 +66,7 @@ func (f fetcher) obtain(ctx context.Context, program kubelet.Program, waiting fu
 		}
 	}
 	now := time.Now()
-	if err := os.Chtimes(path, now, now); err != nil {
+	if err := os.Chtimes(folder, now, now); err != nil {
 		return "", err
 	}
 	return path, f.prune()
@@ -104,7 +107,7 @@ func (f fetcher) once(ctx context.Context, program kubelet.Program, path string)
 		return f.reason(ctx, program.URI, err)
 	}
 	defer source.Close()
-	part := path + ".part"
+	part := filepath.Join(f.dir, "fetching")
 	defer os.Remove(part) // unless it has become the program
 	found, err := write(part, &lively{source, stalled, f.stall})
 	if err != nil {
@@ -112,6 +115,9 @@ func (f fetcher) once(ctx context.Context, program kubelet.Program, path string)
 	}
 	if found != program.SHA256 {
 		return &wrongSum{program.URI, found, program.SHA256}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
 	}
 	return os.Rename(part, path)
 }
@@ -209,7 +215,7 @@ func (f fetcher) prune() error {
 	}
 	slices.SortFunc(programs, func(a, b program) int { return b.used.Compare(a.used) })
 	for _, old := range programs[min(keptPrograms, len(programs)):] {
-		if err := os.Remove(filepath.Join(f.dir, old.name)); err != nil {
+		if err := os.RemoveAll(filepath.Join(f.dir, old.name)); err != nil {
 			return err
 		}
 	}

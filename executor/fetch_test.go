@@ -64,7 +64,7 @@ func TestAProgramIsFetchedOnceAndKept(t *testing.T) {
 	assert.Equal(t, []string{"for the kubelet, which is fetched from " + s.URL + "/kubelet"}, said)
 
 	// What was damaged on the host is not executed, but fetched again.
-	require.NoError(t, os.WriteFile(filepath.Join(f.dir, program.SHA256), []byte("damaged"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(f.dir, program.SHA256, "kubelet"), []byte("damaged"), 0o700))
 	path, err := f.obtain(t.Context(), program, func(string) {})
 	require.NoError(t, err)
 	sum, err := sumOf(path)
@@ -155,7 +155,7 @@ func TestTheKubeletIsFetchedAndCompared(t *testing.T) {
 	h.agent.await(t, "t1 RUNNING healthy")
 	program, err := os.Readlink(filepath.Join("/proc", itoa(h.pid()), "exe"))
 	require.NoError(t, err)
-	assert.Equal(t, filepath.Join(h.spec.RootDir, cacheFolder, sha(string(text))), program)
+	assert.Equal(t, filepath.Join(h.spec.RootDir, cacheFolder, sha(string(text)), "kubelet"), program)
 
 	h = open(t, func(h *house) { h.spec.Kubelet = s.URL + "/kubelet#sha256=" + sha("another") })
 	h.subscribe()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +62,11 @@ func (s *Site) RestartInstance(ctx context.Context, index int) (*Instance, error
 		_, err := i.Role(ctx)
 		return err
 	})
+}
+
+// AddInstanceFlags gives further flags to the instances that are started from now on; of two values of one flag the later counts.
+func (s *Site) AddInstanceFlags(flags ...string) {
+	s.options.InstanceFlags = append(slices.Clone(s.options.InstanceFlags), flags...)
 }
 
 // instanceFlags is how an operator would start the framework here.
