@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +23,35 @@ func TestPoolsFileIsOne(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, pools, 2)
 	require.Equal(t, scheduler.Resources{CPUs: 8000, Mem: 32_768_000}, pools[0].Resources)
+}
+
+// Every field that a pools file can have stands in the table of operations.md.
+func TestEveryFieldOfAPoolIsDocumented(t *testing.T) {
+	_, table, found := strings.Cut(string(read(t, filepath.Join("..", "docs", "operations.md"))), "\n## Pools\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n### ")
+	fields := fieldsOf(reflect.TypeFor[scheduler.Pool](), "")
+	require.Greater(t, len(fields), 40)
+	for _, field := range fields {
+		if field != "overhead.gpus" { // it is refused
+			require.True(t, strings.Contains(table, "`"+field+"`"), "docs/operations.md, \"Pools\", does not explain %s", field)
+		}
+	}
+}
+
+// fieldsOf lists the names of a pools file's fields, those of objects behind a dot.
+func fieldsOf(object reflect.Type, prefix string) []string {
+	var names []string
+	for i := range object.NumField() {
+		field := object.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.Type.Kind() == reflect.Struct {
+			names = append(names, fieldsOf(field.Type, prefix+name+".")...)
+			continue
+		}
+		names = append(names, prefix+name)
+	}
+	return names
 }
 
 // Each binding names a role of the file, or a role of Kubernetes itself, and the identity of kubeconfig.yaml or the holders of our
@@ -43,7 +75,7 @@ func TestRightsAreBoundToOurIdentity(t *testing.T) {
 		require.Len(t, object.Subjects, 1)
 		require.Contains(t, []string{"k8s-framework", scheduler.BootstrapGroup}, object.Subjects[0].Name)
 	}
-	require.Equal(t, 4, bindings)
+	require.Equal(t, 5, bindings)
 }
 
 func TestKubeconfigNamesTheIdentityOfTheRights(t *testing.T) {

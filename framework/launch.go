@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,31 +17,30 @@ import (
 // margin is what an executor needs beyond its drain: to stop the kubelet and to say so.
 const margin = time.Minute
 
-// wrongProgram is the exit status of a launch whose executor is not the one that was meant.
-const wrongProgram = scheduler.WrongProgram
-
 // executorFile is the name of a fetched executor in its sandbox.
 const executorFile = "k8s-executor"
 
 // renderer says what an executor of ours is, in the words of Mesos and of the executor. It implements mesos.Renderer.
-type renderer struct {
-	nodes NodeOptions
-	// join is how kubelets join by token; nil: they do not.
-	join *kubelet.Join
-}
+type renderer struct{ nodes NodeOptions }
 
 // Executor is the same for every task of a node: it depends on what the node's record keeps and on the options.
 func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
-	node := launch.Node
-	data, err := r.spec(launch).Encode()
+	node, nodes := launch.Node, r.nodes
+	if len(node.Executor.Setup) > 0 { // a task more on an executor that was launched with other options
+		var err error
+		if nodes, err = decodeNodeOptions(node.Executor.Setup); err != nil {
+			return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
+		}
+	}
+	data, err := whole(launch, nodes).Encode()
 	if err != nil {
 		return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
 	}
-	program, err := kubelet.ParseProgram(r.nodes.Executor)
+	program, err := kubelet.ParseProgram(nodes.Executor)
 	if err != nil {
 		return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
 	}
-	grace := time.Duration(node.Drain.Deadline) + margin
+	grace := time.Duration(node.Executor.Drain.Deadline) + margin
 	executor := mesos.Executor{
 		Name:          fmt.Sprintf("kubelet of %s", node.Host),
 		Command:       program.Path,
@@ -56,26 +56,60 @@ func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
 	return executor, nil
 }
 
-// spec is what the executor is told of its kubelet.
-func (r renderer) spec(launch scheduler.Launch) kubelet.Spec {
+// whole is what the executor is told of its kubelet.
+func whole(launch scheduler.Launch, nodes NodeOptions) kubelet.Spec {
 	node := launch.Node
-	spec := kubelet.Defaults()
+	spec := specOf(node.Executor)
 	spec.Node = string(node.Name)
 	spec.Host = string(node.Host)
 	spec.ProviderID = launch.ProviderID
-	spec.Labels = launch.Pool.Labels
-	spec.Taints = startingWith(launch.Pool.Taints)
-	spec.Kubelet = r.nodes.Kubelet
-	spec.RootDir = r.nodes.RootDir
-	spec.RuntimeEndpoint = r.nodes.RuntimeEndpoint
-	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(node.Drain.Deadline), Then: string(node.Drain.Then)}
-	if r.nodes.approves() {
+	if len(node.Executor.Setup) > 0 { // executors of before that had no such taint, and must be told the same for another task
+		spec.Taints = startingWith(spec.Taints)
+	}
+	spec.Kubelet = nodes.Kubelet
+	spec.RootDir = nodes.RootDir
+	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
+	if nodes.approves() {
 		spec.ServingCertificate, spec.NodeIP = true, node.Address // the certificate is approved for this address and no other
 	}
-	if spec.Join = r.join; spec.Join == nil {
-		spec.Kubeconfig, spec.BootstrapKubeconfig = r.nodes.Kubeconfig, r.nodes.BootstrapKubeconfig
+	if nodes.byToken() {
+		spec.Join = &kubelet.Join{Server: nodes.APIServer, CA: nodes.ClusterCA}
+	} else {
+		spec.Kubeconfig, spec.BootstrapKubeconfig = nodes.Kubeconfig, nodes.BootstrapKubeconfig
 	}
 	return spec
+}
+
+// specOf is the part of a kubelet's spec that its pool decides. Ports are only kept from others: the kubelet needs to know
+// nothing of them.
+func specOf(executor scheduler.Executor) kubelet.Spec {
+	spec := kubelet.Defaults()
+	spec.Labels = executor.Labels
+	spec.Taints = executor.Taints
+	spec.Extra = executor.Kubelet
+	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(executor.Drain.Deadline), Then: string(executor.Drain.Then)}
+	health := executor.Health
+	spec.Restart.StartTimeout, spec.Restart.HangTimeout = kubelet.Duration(health.StartTimeout), kubelet.Duration(health.HangTimeout)
+	spec.Restart.Failures, spec.Restart.Window = health.Failures, kubelet.Duration(health.Window)
+	return spec
+}
+
+// launchable checks what only a kubelet's spec knows of pools: labels that a kubelet may not set, and fields of its
+// configuration that are unknown or not the operator's. Otherwise the first launch would tell.
+func launchable(pools []scheduler.Pool) error {
+	var problems []error
+	for _, pool := range pools {
+		if pool.Validate() != nil {
+			continue // it is refused for that; a spec of it would say the same in other words
+		}
+		spec := specOf(scheduler.Executor{Labels: pool.Labels, Taints: pool.Taints, Kubelet: pool.Kubelet, Drain: pool.Drain, Health: pool.Health})
+		spec.Node, spec.Host, spec.ProviderID = "a-1", "a", "mesos://a/a-1"
+		spec.Kubelet, spec.Kubeconfig = "/kubelet", "/kubeconfig"
+		if err := spec.Validate(); err != nil {
+			problems = append(problems, fmt.Errorf("pool %q: %w", pool.Name, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // startingWith puts the starting taint before the pool's own.
@@ -91,7 +125,7 @@ func startingWith(taints []string) []string {
 func checked(program kubelet.Program) string {
 	return fmt.Sprintf(`found=$(sha256sum %[1]s) && found=${found%%%% *}; [ "$found" = %[2]s ] && exec ./%[1]s; `+
 		`echo %[3]s": sha256 is $found, want %[2]s: it is not executed" >&2; exit %[4]d`,
-		executorFile, program.SHA256, quoted(program.URI), wrongProgram)
+		executorFile, program.SHA256, quoted(program.URI), scheduler.WrongProgram)
 }
 
 // quoted is a text as one word of the shell, whatever is in it.
@@ -103,19 +137,20 @@ func parseProgram(text string) error {
 	return err
 }
 
-// clusterOf is how kubelets that join by token reach the cluster of an access.
-func clusterOf(config *rest.Config, server string) (*kubelet.Join, error) {
+// clusterOf is the API server's URL and its certificates, in PEM, for kubelets that join by token: those of an access, unless server
+// is another URL.
+func clusterOf(config *rest.Config, server string) (url, ca string, err error) {
 	config = rest.CopyConfig(config)
 	if err := rest.LoadTLSFiles(config); err != nil {
-		return nil, fmt.Errorf("read the certificates of the cluster: %w", err)
+		return "", "", fmt.Errorf("read the certificates of the cluster: %w", err)
 	}
 	if server == "" {
 		server = config.Host
 	}
 	if !strings.HasPrefix(server, "https://") {
-		return nil, fmt.Errorf("the API server is %q, want https://host:port: nodes that join by token send it there (--node-api-server)", server)
+		return "", "", fmt.Errorf("the API server is %q, want https://host:port: nodes that join by token send it there (--node-api-server)", server)
 	}
-	return &kubelet.Join{Server: server, CA: string(config.CAData)}, nil
+	return server, string(config.CAData), nil
 }
 
 // Drained implements mesos.Renderer.

@@ -20,20 +20,25 @@ import (
 	"k8s-framework/scheduler"
 )
 
-func aLaunch() scheduler.Launch {
+func aLaunch(t *testing.T, nodes NodeOptions) scheduler.Launch {
+	t.Helper()
+	setup, err := nodes.encode()
+	require.NoError(t, err)
 	pool := scheduler.DefaultPool()
-	pool.Name, pool.Taints = "workers", []string{"dedicated=batch:NoSchedule"}
 	return scheduler.Launch{
-		Node: scheduler.Node{Name: "workers-1", Pool: "workers", Host: "h1", Address: "10.0.0.1", Drain: pool.Drain},
-		Pool: pool, Task: "workers-1.1", ProviderID: "mesos://fw-1/workers-1",
+		Node: scheduler.Node{
+			Name: "workers-1", Pool: "workers", Host: "h1", Address: "10.0.0.1",
+			Executor: scheduler.Executor{Taints: []string{"dedicated=batch:NoSchedule"}, Drain: pool.Drain, Health: pool.Health, Setup: setup},
+		},
+		Task: "workers-1.1", ProviderID: "mesos://fw-1/workers-1",
 	}
 }
 
-func specOf(t *testing.T, r renderer) kubelet.Spec {
+func rendered(t *testing.T, r renderer) kubelet.Spec {
 	t.Helper()
-	executor, err := r.Executor(aLaunch())
+	executor, err := r.Executor(aLaunch(t, r.nodes))
 	require.NoError(t, err)
-	again, err := r.Executor(aLaunch())
+	again, err := r.Executor(aLaunch(t, r.nodes))
 	require.NoError(t, err)
 	require.Equal(t, executor, again, "Mesos compares executors")
 	spec, err := kubelet.DecodeSpec(executor.Data)
@@ -42,19 +47,22 @@ func specOf(t *testing.T, r renderer) kubelet.Spec {
 }
 
 func TestEveryNodeStartsWithTheStartingTaint(t *testing.T) {
-	spec := specOf(t, renderer{nodes: DefaultOptions().Nodes})
+	spec := rendered(t, renderer{nodes: DefaultOptions().Nodes})
 	require.Equal(t, []string{"k8s-framework/starting:NoSchedule", "dedicated=batch:NoSchedule"}, spec.Taints)
 	require.Equal(t, "/etc/kubernetes/kubelet.conf", spec.Kubeconfig)
 	require.Nil(t, spec.Join)
 	require.False(t, spec.ServingCertificate)
 	require.Empty(t, spec.NodeIP, "the kubelet chooses, as it did")
+	before := aLaunch(t, NodeOptions{})
+	before.Node.Executor.Setup = nil
+	require.Equal(t, []string{"dedicated=batch:NoSchedule"}, whole(before, DefaultOptions().Nodes).Taints, "an executor of before gets what it got")
 	require.Equal(t, []string{scheduler.StartingTaint}, startingWith([]string{scheduler.StartingTaint}), "a taint twice is refused by the API server")
 }
 
 func TestANodeThatJoinsByTokenIsToldWhereAndAsWhom(t *testing.T) {
 	o := DefaultOptions()
-	o.Nodes.Join = JoinByToken
-	spec := specOf(t, renderer{nodes: o.Nodes, join: &kubelet.Join{Server: "https://10.0.0.9:6443"}})
+	o.Nodes.Join, o.Nodes.APIServer = JoinByToken, "https://10.0.0.9:6443"
+	spec := rendered(t, renderer{nodes: o.Nodes})
 	require.Equal(t, "https://10.0.0.9:6443", spec.Join.Server)
 	require.Empty(t, spec.Kubeconfig)
 	require.True(t, spec.ServingCertificate)
@@ -63,15 +71,16 @@ func TestANodeThatJoinsByTokenIsToldWhereAndAsWhom(t *testing.T) {
 
 func TestTheClusterOfATokenIsThatOfTheKubeconfig(t *testing.T) {
 	config := &rest.Config{Host: "https://10.0.0.9:6443", TLSClientConfig: rest.TLSClientConfig{CAData: []byte("ca")}}
-	join, err := clusterOf(config, "")
+	server, ca, err := clusterOf(config, "")
 	require.NoError(t, err)
-	require.Equal(t, kubelet.Join{Server: "https://10.0.0.9:6443", CA: "ca"}, *join)
-	join, err = clusterOf(config, "https://api:443")
+	require.Equal(t, "https://10.0.0.9:6443", server)
+	require.Equal(t, "ca", ca)
+	server, _, err = clusterOf(config, "https://api:443")
 	require.NoError(t, err)
-	require.Equal(t, "https://api:443", join.Server)
-	_, err = clusterOf(&rest.Config{Host: "http://127.0.0.1:8080"}, "")
+	require.Equal(t, "https://api:443", server)
+	_, _, err = clusterOf(&rest.Config{Host: "http://127.0.0.1:8080"}, "")
 	require.ErrorContains(t, err, `the API server is "http://127.0.0.1:8080", want https://host:port`)
-	_, err = clusterOf(&rest.Config{Host: "https://a", TLSClientConfig: rest.TLSClientConfig{CAFile: "/none"}}, "")
+	_, _, err = clusterOf(&rest.Config{Host: "https://a", TLSClientConfig: rest.TLSClientConfig{CAFile: "/none"}}, "")
 	require.ErrorContains(t, err, "/none")
 }
 
@@ -82,7 +91,7 @@ func TestAFetchedExecutorIsComparedBeforeItRuns(t *testing.T) {
 	run := func(uri, want, found string) (text string, status int) {
 		nodes := DefaultOptions().Nodes
 		nodes.Executor = uri + "#sha256=" + want
-		executor, err := renderer{nodes: nodes}.Executor(aLaunch())
+		executor, err := renderer{}.Executor(aLaunch(t, nodes))
 		require.NoError(t, err)
 		require.True(t, executor.Shell)
 		require.Empty(t, executor.Arguments)
@@ -122,7 +131,7 @@ func TestAFetchedExecutorIsComparedBeforeItRuns(t *testing.T) {
 }
 
 func TestAnInstalledExecutorIsRunAsItIs(t *testing.T) {
-	executor, err := renderer{nodes: DefaultOptions().Nodes}.Executor(aLaunch())
+	executor, err := renderer{}.Executor(aLaunch(t, DefaultOptions().Nodes))
 	require.NoError(t, err)
 	require.Equal(t, "/usr/local/bin/k8s-executor", executor.Command)
 	require.Equal(t, []string{"/usr/local/bin/k8s-executor"}, executor.Arguments)

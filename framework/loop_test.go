@@ -73,8 +73,8 @@ func offer(number int) scheduler.Offer {
 func testLoop(t *testing.T, w *world, nodes int) *loop {
 	t.Helper()
 	pool := scheduler.DefaultPool()
-	pool.Name, pool.Nodes, pool.Resources = "workers", nodes, scheduler.Resources{CPUs: 1000, Mem: 1_024_000}
-	core, err := scheduler.New(scheduler.DefaultConfig(), scheduler.State{Pools: []scheduler.Pool{pool}})
+	pool.Name, pool.Nodes, pool.Resources = "workers", scheduler.Count(nodes), scheduler.Resources{CPUs: 1000, Mem: 1_024_000}
+	core, err := scheduler.New(scheduler.DefaultConfig(), scheduler.State{Pools: []scheduler.PoolRecord{scheduler.NewPoolRecord(pool)}})
 	require.NoError(t, err)
 	l := newLoop(core, &instance{Options: Options{Log: quiet()}, metrics: newMetrics(prometheus.NewRegistry())})
 	w.lost = make(chan struct{})

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -65,21 +66,23 @@ type Options struct {
 type NodeOptions struct {
 	// Executor is k8s-executor, Kubelet the kubelet: a path on the agents; or URI#sha256=HEX, fetched and compared; or serve:FILE, a
 	// file of this instance's host, which it serves to the nodes at /artifacts/SHA256.
-	Executor string // --executor
-	Kubelet  string // --kubelet
+	Executor string `json:"executor"` // --executor
+	Kubelet  string `json:"kubelet"`  // --kubelet
 	// Join is how a kubelet shows who it is: JoinByKubeconfig or JoinByToken.
-	Join string // --node-join
+	Join string `json:"join,omitempty"` // --node-join
 	// APIServer is the URL at which kubelets that join by token reach the API server; empty: that of Options.Kubeconfig.
-	APIServer string // --node-api-server
+	APIServer string `json:"apiServer,omitempty"` // --node-api-server
+	// ClusterCA holds the certificates that they check it against, in PEM. It is read from Options.Kubeconfig.
+	ClusterCA string `json:"clusterCA,omitempty"`
 	// ServingCertificates lets kubelets ask the cluster for the certificates that they serve with; those that join by token always do.
-	ServingCertificates bool // --node-serving-certificates
+	ServingCertificates bool `json:"servingCertificates,omitempty"` // --node-serving-certificates
 	// Kubeconfig holds the kubelet's credentials; BootstrapKubeconfig those that may only ask for them. One of both.
-	Kubeconfig          string // --node-kubeconfig
-	BootstrapKubeconfig string // --node-bootstrap-kubeconfig
+	Kubeconfig          string `json:"kubeconfig,omitempty"`          // --node-kubeconfig
+	BootstrapKubeconfig string `json:"bootstrapKubeconfig,omitempty"` // --node-bootstrap-kubeconfig
 	// RootDir is the kubelet's directory.
-	RootDir string // --kubelet-root-dir
+	RootDir string `json:"rootDir"` // --kubelet-root-dir
 	// RuntimeEndpoint is the container runtime's socket.
-	RuntimeEndpoint string // --runtime-endpoint
+	RuntimeEndpoint string `json:"runtimeEndpoint"` // --runtime-endpoint
 }
 
 // The values of NodeOptions.Join.
@@ -175,13 +178,19 @@ func (o Options) Validate() error {
 	if o.Kubeconfig == "" {
 		reject("--kubeconfig", `""`, "the path of a kubeconfig with access to nodes, pods and evictions")
 	}
-	if len(o.Pools) > 0 {
-		problems = append(problems, uniqueNames(o.Pools))
+	return errors.Join(append(problems, checkPools(o.Pools), o.Nodes.validate())...)
+}
+
+// encode writes the options for a node's record: a node keeps those that it was launched with.
+func (o NodeOptions) encode() (json.RawMessage, error) { return json.Marshal(o) }
+
+// decodeNodeOptions reads what encode wrote.
+func decodeNodeOptions(text json.RawMessage) (NodeOptions, error) {
+	var o NodeOptions
+	if err := decodeStrict(text, &o); err != nil {
+		return o, fmt.Errorf("executor.setup of its record: %w", err)
 	}
-	for _, pool := range o.Pools {
-		problems = append(problems, pool.Validate())
-	}
-	return errors.Join(append(problems, o.Nodes.validate())...)
+	return o, nil
 }
 
 func (o NodeOptions) validate() error {

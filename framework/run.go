@@ -17,7 +17,6 @@ import (
 
 	"k8s-framework/internal/kube"
 	"k8s-framework/internal/kube/api"
-	"k8s-framework/internal/kubelet"
 	"k8s-framework/internal/mesos"
 	"k8s-framework/scheduler"
 	"k8s-framework/zk"
@@ -64,7 +63,6 @@ type instance struct {
 	zk      zk.Options
 	mesos   mesos.Options
 	kube    *api.Client
-	join    *kubelet.Join // how kubelets join by token; nil: they do not
 	api     *operatorAPI
 	metrics *metrics
 }
@@ -73,7 +71,7 @@ type instance struct {
 func newInstance(o Options) (*instance, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	i := &instance{Options: o, api: &operatorAPI{registry: registry, artifacts: artifacts{}}, metrics: newMetrics(registry)}
+	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools, artifacts: artifacts{}}, metrics: newMetrics(registry)}
 	registry.MustRegister(newViewCollector(i.api.view))
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
@@ -92,7 +90,7 @@ func newInstance(o Options) (*instance, error) {
 		return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
 	}
 	if o.Nodes.byToken() {
-		if i.join, err = clusterOf(config, o.Nodes.APIServer); err != nil {
+		if i.Nodes.APIServer, i.Nodes.ClusterCA, err = clusterOf(config, o.Nodes.APIServer); err != nil {
 			return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
 		}
 	}
@@ -135,7 +133,7 @@ func (i *instance) mesosOptions() (mesos.Options, error) {
 		Framework: mesos.Framework{
 			User: i.User, Name: i.Name, Principal: i.Principal, Hostname: i.Hostname, WebUI: i.WebUI, FailoverTimeout: i.FailoverTimeout,
 		},
-		Renderer: renderer{i.Nodes, i.join},
+		Renderer: renderer{i.Nodes},
 		HTTPS:    i.MesosHTTPS,
 		CAFile:   i.MesosCAFile,
 		MaxFrame: i.MesosMaxFrame,
@@ -201,6 +199,13 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	config := scheduler.DefaultConfig()
 	config.ReconcileEvery = i.ReconcileEvery
 	config.JoinByToken = i.Nodes.byToken()
+	config.Principal = i.mesos.Framework.Principal
+	if i.mesos.Credentials != nil {
+		config.Principal = i.mesos.Credentials.Principal
+	}
+	if config.Setup, err = i.Nodes.encode(); err != nil {
+		return err
+	}
 	core, err := scheduler.New(config, state)
 	if err != nil {
 		return fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
@@ -212,7 +217,7 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	defer closeMaster()
 	options := i.mesos
 	options.Leader, options.Framework.Roles = master, roles(state.Pools)
-	options.Framework.GPUs = slices.ContainsFunc(state.Pools, func(p scheduler.Pool) bool { return p.Resources.GPUs > 0 })
+	options.Framework.GPUs = slices.ContainsFunc(state.Pools, func(p scheduler.PoolRecord) bool { return p.Resources.GPUs > 0 })
 	subscription, err := mesos.New(options)
 	if err != nil {
 		return err
@@ -254,23 +259,20 @@ func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (schedul
 	if err != nil {
 		return state, fmt.Errorf("load the saved state: %w", err)
 	}
-	var seeds []scheduler.Change
-	for _, pool := range i.Pools {
-		at := slices.IndexFunc(state.Pools, func(saved scheduler.Pool) bool { return saved.Name == pool.Name })
-		switch {
-		case at < 0:
-			seeds = append(seeds, scheduler.PutPool{Pool: pool})
-			state.Pools = append(state.Pools, pool)
-		case fmt.Sprint(state.Pools[at]) != fmt.Sprint(pool):
-			i.Log.WithField("pool", pool.Name).Warnf("pool %s is saved already with other values; what is saved counts (%d nodes of %s)",
-				pool.Name, state.Pools[at].Nodes, state.Pools[at].Resources)
-		}
+	fresh, err := i.seed(state)
+	if err != nil {
+		return state, fmt.Errorf("the pools of --pool and --pools beside those saved at %s: %w", i.zk.URL, err)
 	}
-	if len(seeds) > 0 {
-		if err := leadership.Save(ctx, seeds); err != nil {
+	var changes []scheduler.Change
+	for _, record := range fresh {
+		changes = append(changes, scheduler.PutPool{Pool: record})
+	}
+	if len(changes) > 0 {
+		if err := leadership.Save(ctx, changes); err != nil {
 			return state, fmt.Errorf("save the pools of --pool and --pools: %w", err)
 		}
 	}
+	state.Pools = append(state.Pools, fresh...)
 	i.Log.Infof("loaded %d pools, %d nodes, framework ID %q", len(state.Pools), len(state.Nodes), state.Meta.FrameworkID)
 	return state, nil
 }
@@ -297,7 +299,7 @@ func (i *instance) findMaster() (mesos.Leader, func(), error) {
 }
 
 // roles are those of the pools, each once.
-func roles(pools []scheduler.Pool) []string {
+func roles(pools []scheduler.PoolRecord) []string {
 	var names []string
 	for _, pool := range pools {
 		names = append(names, string(pool.Role))
@@ -306,11 +308,11 @@ func roles(pools []scheduler.Pool) []string {
 	return slices.Compact(names)
 }
 
-// subscribe keeps us subscribed. That the master refuses our framework ID is for the core to judge: it knows whether
-// nodes are recorded.
+// subscribe keeps us subscribed. That the framework is gone from Mesos, by our own TearDown or because the master refuses its
+// ID, is for the core to judge: it knows what it asked for and whether nodes are recorded.
 func subscribe(ctx context.Context, client *mesos.Client, id scheduler.FrameworkID, deliver func(scheduler.Event)) error {
 	err := client.Run(ctx, id, deliver)
-	if !errors.Is(err, mesos.ErrRemoved) {
+	if !errors.Is(err, mesos.ErrRemoved) && !errors.Is(err, mesos.ErrTornDown) {
 		return fmt.Errorf("mesos: %w", err)
 	}
 	deliver(scheduler.Removed{Why: err.Error()})

@@ -89,7 +89,7 @@ func TestSavedStateIsNotGuessedAt(t *testing.T) {
 	pool := scheduler.DefaultPool()
 	pool.Name, pool.Nodes, pool.Resources = "workers", 1, scheduler.Resources{CPUs: 1000, Mem: 1_024_000}
 	node := scheduler.Node{
-		Name: "workers-1", Pool: "workers", Agent: "a1", Host: "h1", Role: "*", Phase: scheduler.Ready, Drain: pool.Drain,
+		Name: "workers-1", Pool: "workers", Agent: "a1", Host: "h1", Phase: scheduler.Ready, Drain: pool.Drain,
 		Tasks: []scheduler.Task{{ID: "workers-1.1", Resources: pool.Resources}}, Launched: time.Now(), Since: time.Now(),
 	}
 
@@ -103,7 +103,7 @@ func TestSavedStateIsNotGuessedAt(t *testing.T) {
 
 	leadership := lead(t, server.URL("/garbled"))
 	require.NoError(t, leadership.Save(t.Context(), []scheduler.Change{
-		scheduler.PutMeta{Meta: scheduler.Meta{FrameworkID: "fw-1", Counter: 1}}, scheduler.PutPool{Pool: pool}, scheduler.PutNode{Node: node},
+		scheduler.PutMeta{Meta: scheduler.Meta{FrameworkID: "fw-1", Counter: 1}}, scheduler.PutPool{Pool: scheduler.NewPoolRecord(pool)}, scheduler.PutNode{Node: node},
 	}))
 	connection, _, err := gozk.Connect([]string{server.Address()}, 2*time.Second, gozk.WithLogInfo(false))
 	require.NoError(t, err)
@@ -115,7 +115,7 @@ func TestSavedStateIsNotGuessedAt(t *testing.T) {
 
 	leadership = lead(t, server.URL("/nameless"))
 	require.NoError(t, leadership.Save(t.Context(), []scheduler.Change{
-		scheduler.PutMeta{Meta: scheduler.Meta{Counter: 1}}, scheduler.PutPool{Pool: pool}, scheduler.PutNode{Node: node},
+		scheduler.PutMeta{Meta: scheduler.Meta{Counter: 1}}, scheduler.PutPool{Pool: scheduler.NewPoolRecord(pool)}, scheduler.PutNode{Node: node},
 	}))
 	require.NoError(t, leadership.Resign(t.Context()))
 	require.ErrorContains(t, run("/nameless"), "1 nodes are recorded but no framework ID: a new one would lose them")
@@ -135,11 +135,35 @@ func TestPoolsSeedTheSavedOnes(t *testing.T) {
 	require.NoError(t, err)
 	state, err := i.load(t.Context(), leadership)
 	require.NoError(t, err)
-	require.Equal(t, []scheduler.Pool{pool}, state.Pools)
+	require.Equal(t, []scheduler.PoolRecord{scheduler.NewPoolRecord(pool)}, state.Pools)
 
 	i.Pools[0].Nodes = 7
 	state, err = i.load(t.Context(), leadership)
 	require.NoError(t, err)
-	require.Equal(t, 1, state.Pools[0].Nodes)
-	require.Contains(t, log.String(), "pool workers is saved already with other values")
+	require.EqualValues(t, 1, state.Pools[0].Nodes)
+	require.Contains(t, log.String(), "pool workers is saved already with other values of nodes; what is saved counts")
+
+	// A pool that cannot be beside the saved one is refused before anything is saved.
+	everywhere := pool
+	everywhere.Name, everywhere.Nodes = "everywhere", scheduler.All
+	i.Pools = append(i.Pools, everywhere)
+	_, err = i.load(t.Context(), leadership)
+	require.ErrorContains(t, err, `pools "workers" and "everywhere" may want the same hosts`)
+	i.Pools = i.Pools[:1]
+	state, err = i.load(t.Context(), leadership)
+	require.NoError(t, err)
+	require.Len(t, state.Pools, 1)
+
+	// One that is being deleted does not come back by a flag.
+	require.NoError(t, leadership.Save(t.Context(), []scheduler.Change{scheduler.PutPool{Pool: scheduler.PoolRecord{
+		Pool: pool, Rollout: scheduler.Rollout{Version: 1}, Deleted: true,
+	}}}))
+	state, err = i.load(t.Context(), leadership)
+	require.NoError(t, err)
+	require.True(t, state.Pools[0].Deleted)
+	require.Contains(t, log.String(), "pool workers is being deleted, and --pool or --pools still name it")
+
+	fresh, err := i.seed(scheduler.State{Meta: scheduler.Meta{Teardown: scheduler.TearingDown}})
+	require.NoError(t, err)
+	require.Empty(t, fresh, "a pool begins while everything ends")
 }

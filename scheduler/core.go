@@ -1,10 +1,12 @@
 package scheduler
 
 import (
-	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,6 +21,10 @@ type Config struct {
 	StopGrace time.Duration
 	// JoinByToken lets executors ask for bootstrap tokens.
 	JoinByToken bool
+	// Principal is ours in Mesos, which reservations carry; empty: there is none.
+	Principal string
+	// Setup is what the framework's options add to every executor; it is kept in each node's record.
+	Setup json.RawMessage
 }
 
 // DefaultConfig follows Mesos's recommendations for highly available frameworks.
@@ -31,18 +37,6 @@ func DefaultConfig() Config {
 	}
 }
 
-// The waits of questions and orders that got no answer: the first, doubled each time, up to the last.
-const (
-	firstRetry = 10 * time.Second
-	lastRetry  = 5 * time.Minute
-	// reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
-	reviveEvery = 5 * time.Second
-	// strayPatience is how long a Node object without a record is left alone: a task of it would be known by then.
-	strayPatience = time.Minute
-	// reconcileBatch bounds the tasks named in one Reconcile.
-	reconcileBatch = 1000
-)
-
 // Core is the whole state of the scheduler. It is used by one goroutine.
 type Core struct {
 	config Config
@@ -50,16 +44,27 @@ type Core struct {
 	pools  map[PoolName]*pool
 	nodes  map[NodeName]*node
 	// order holds the nodes by number: every rule visits them oldest first.
-	order []*node
-	hosts map[Hostname]*node
+	order  []*node
+	hosts  map[Hostname]*node
+	agents map[AgentID]*node
 
 	connected     bool
 	master        string
+	announced     announcement
 	suppressed    map[Role]bool
 	revived       time.Time
-	freed         bool // a host became free, or demand grew, since the last revival
+	quiet         time.Time // until when suppressing is not tried again, after it failed
+	freed         bool      // a host became free, or demand grew, since the last revival
 	reconcileNext time.Time
-	orphans       map[TaskID]*orphan
+	// peek is until when offers are looked at for what only they can tell (demand.go).
+	peek    time.Time
+	orphans map[TaskID]*orphan
+	// returning holds the hosts on which reservations that nobody owns wait for an offer, to be given back.
+	returning   map[Hostname]*returning
+	maintenance map[AgentID]*window
+	teardown    teardown
+	// refusals says why each agent's last offers were not used while a node was missing.
+	refusals map[offeredTo]refused
 
 	kube       map[Hostname]KubeNode
 	kubeSynced bool
@@ -67,35 +72,55 @@ type Core struct {
 	requests   map[string]*request // for certificates, by the name of the request
 
 	// What this Step has observed and must answer.
-	acks   []Acknowledge
-	offers []Offer
-	plan   *Plan
+	acks    []Acknowledge
+	offers  []Offer
+	inverse []InverseOffer
+	leaving []*node // that Mesos has begun to end
+	plan    *Plan
 
 	// What this Step has changed and must save.
 	dirtyMeta  bool
 	dirtyPools map[PoolName]bool
 	dirtyNodes map[NodeName]bool
+
+	// unsettled holds the nodes that rules visit (census.go); counted: the tallies of the pools are up to date.
+	unsettled []*node
+	unsorted  bool
+	counted   bool
 }
 
 // pool is a pool and what is known about it beyond its record.
 type pool struct {
-	Pool
+	PoolRecord
+	constraints []constraint // compiled
+	// tally counts the pool's nodes, of which settled ones are not visited (census.go).
+	tally    tally
+	settled  int
 	failures int
 	// launchAfter ends the backoff after failures.
 	launchAfter time.Time
-	// refusals says why each agent's last offer was not used while a node was missing.
-	refusals map[AgentID]Refusal
-	guarded  bool // the guard of retireForRepair has been noted
+	guarded     bool // the guard of retireForRepair has been noted
+	// edits counts changes of the definition in this leadership; a node that has seen the last has nothing to catch up with.
+	edits int
+	pods  podCount
+	// awaited holds the hosts on which a pool of all agents has had a node that was to be replaced, until it is, or until
+	// nobody waits for it any more.
+	awaited map[Hostname]time.Time
 }
 
 // node is a record and what can be learnt again.
 type node struct {
 	Node
+	pool   *pool
 	number int64
+	// unsettled: it is in the core's list of those.
+	unsettled bool
 
 	// ask is when Mesos is asked about the node next; asked counts questions without an answer.
 	ask   time.Time
 	asked int
+	// agentLost: Mesos's last word of its task was that it cannot say.
+	agentLost bool
 	// leaving says why the agent or the executor ends the node without us; empty: it does not.
 	leaving string
 	// health is the kubelet's, as its executor sees it.
@@ -110,11 +135,17 @@ type node struct {
 	drainOver bool
 	progress  DrainProgressed
 	overdue   bool // that the deadline passed and the drain goes on has been noted
+	uncordon  retry
 	forget    retry
 	// forgotten: the Kubernetes Node is gone.
 	forgotten bool
 	// identity is how far it has come in becoming a member of the Kubernetes cluster (identity.go).
 	identity identity
+
+	mark   retry
+	marked int // the pool's edits that the Node object agrees with
+	resize resizing
+	lease  witness
 }
 
 // orphan is a task of ours without a record.
@@ -123,49 +154,28 @@ type orphan struct {
 	kill  retry
 }
 
-// retry spaces the attempts at one thing.
-type retry struct {
-	attempts int
-	next     time.Time
-	// waiting: an operation was asked for and its result has not come.
-	waiting bool
-}
-
-// due reports whether the next attempt's time has come.
-func (r *retry) due(now time.Time) bool { return !r.waiting && !now.Before(r.next) }
-
-// tried counts an attempt and sets the time of the next.
-func (r *retry) tried(now time.Time) {
-	r.next = now.Add(backoff(r.attempts))
-	r.attempts++
-}
-
-// backoff is the wait after the given number of earlier attempts.
-func backoff(attempts int) time.Duration {
-	wait := firstRetry
-	for range attempts {
-		if wait *= 2; wait >= lastRetry {
-			return lastRetry
-		}
-	}
-	return wait
-}
-
 // New makes a core of what was saved. It refuses a state that cannot be ours: the error says what to do.
 func New(config Config, saved State) (*Core, error) {
 	c := &Core{
-		config:     config,
-		meta:       saved.Meta,
-		pools:      map[PoolName]*pool{},
-		nodes:      map[NodeName]*node{},
-		hosts:      map[Hostname]*node{},
-		suppressed: map[Role]bool{},
-		orphans:    map[TaskID]*orphan{},
-		kube:       map[Hostname]KubeNode{},
-		strays:     map[Hostname]*retry{},
-		requests:   map[string]*request{},
-		dirtyPools: map[PoolName]bool{},
-		dirtyNodes: map[NodeName]bool{},
+		config:      config,
+		meta:        saved.Meta,
+		pools:       map[PoolName]*pool{},
+		nodes:       map[NodeName]*node{},
+		hosts:       map[Hostname]*node{},
+		agents:      map[AgentID]*node{},
+		suppressed:  map[Role]bool{},
+		orphans:     map[TaskID]*orphan{},
+		returning:   map[Hostname]*returning{},
+		maintenance: map[AgentID]*window{},
+		refusals:    map[offeredTo]refused{},
+		kube:        map[Hostname]KubeNode{},
+		strays:      map[Hostname]*retry{},
+		requests:    map[string]*request{},
+		dirtyPools:  map[PoolName]bool{},
+		dirtyNodes:  map[NodeName]bool{},
+	}
+	if saved.Meta.Teardown == TornDown && saved.Meta.FrameworkID == "" {
+		return nil, fmt.Errorf("the framework was torn down by an operator's command; to begin anew, delete what is saved")
 	}
 	for _, saved := range saved.Pools {
 		if err := saved.Validate(); err != nil {
@@ -183,14 +193,20 @@ func New(config Config, saved State) (*Core, error) {
 		}
 	}
 	slices.SortFunc(c.order, byNumber)
+	c.announced = c.announcement()
 	return c, nil
 }
 
-func newPool(record Pool) *pool {
-	return &pool{Pool: record, refusals: map[AgentID]Refusal{}}
+// NewPoolRecord is the record of a pool that is new: its first version.
+func NewPoolRecord(p Pool) PoolRecord {
+	return PoolRecord{Pool: p.normal(), Rollout: Rollout{Version: 1}}
 }
 
-func byNumber(a, b *node) int { return cmp.Compare(a.number, b.number) }
+func newPool(record PoolRecord) *pool {
+	record.Pool = record.Pool.normal()
+	record.Rollout.Version = max(record.Rollout.Version, 1)
+	return &pool{PoolRecord: record, constraints: compile(record.Constraints), edits: 1, awaited: map[Hostname]time.Time{}}
+}
 
 // restore takes a saved record over.
 func (c *Core) restore(record Node) error {
@@ -207,10 +223,23 @@ func (c *Core) restore(record Node) error {
 	if other := c.hosts[record.Host]; other != nil {
 		return fmt.Errorf("saved nodes %s and %s are both on host %s, want one", other.Name, record.Name, record.Host)
 	}
-	n := &node{Node: record, number: number, identity: c.recalled(record)}
-	c.nodes[n.Name], c.hosts[n.Host] = n, n
-	c.order = append(c.order, n)
+	for _, task := range record.Tasks {
+		_, last, _ := strings.Cut(string(task.ID), ".")
+		if number, err := strconv.Atoi(last); err == nil {
+			record.LastTask = max(record.LastTask, number)
+		}
+	}
+	c.add(&node{Node: record, number: number, identity: c.recalled(record)})
 	return nil
+}
+
+// add takes a node in, in the order of its number if it is the newest.
+func (c *Core) add(n *node) {
+	n.pool = c.pools[n.Pool]
+	c.nodes[n.Name], c.hosts[n.Host] = n, n
+	c.agents[n.Agent] = n
+	c.order = append(c.order, n)
+	n.unsettled, c.unsettled, c.unsorted, c.counted = true, append(c.unsettled, n), true, false
 }
 
 // poolNames lists the pools' names in order.
@@ -220,15 +249,17 @@ func (c *Core) poolNames() []PoolName { return slices.Sorted(maps.Keys(c.pools))
 // Save; the result is as good as that of several Steps.
 func (c *Core) Step(now time.Time, events ...Event) Plan {
 	c.plan = &Plan{}
+	c.counted = false
 	for _, event := range events {
 		c.observe(now, event)
 	}
 	c.decide(now)
-	c.save()
 	c.check()
+	c.save()
+	c.settle()
 	plan := *c.plan
 	plan.Wake = c.wake(now)
-	c.plan, c.acks, c.offers = nil, nil, nil
+	c.plan, c.acks, c.offers, c.inverse = nil, nil, nil, nil
 	return plan
 }
 
@@ -239,7 +270,11 @@ func (c *Core) save() {
 		c.plan.Save = append(c.plan.Save, PutMeta{c.meta})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.dirtyPools)) {
-		c.plan.Save = append(c.plan.Save, PutPool{c.pools[name].Pool})
+		if p := c.pools[name]; p != nil {
+			c.plan.Save = append(c.plan.Save, PutPool{p.PoolRecord})
+		} else {
+			c.plan.Save = append(c.plan.Save, DeletePool{name})
+		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(c.dirtyNodes), compareNumbers) {
 		if n := c.nodes[name]; n != nil {
@@ -253,12 +288,6 @@ func (c *Core) save() {
 	clear(c.dirtyNodes)
 }
 
-func compareNumbers(a, b NodeName) int {
-	x, _ := a.Number()
-	y, _ := b.Number()
-	return cmp.Compare(x, y)
-}
-
 // move changes a node's phase, by the table.
 func (c *Core) move(now time.Time, n *node, to Phase, why string) {
 	if !slices.Contains(transitions[n.Phase], to) {
@@ -266,7 +295,13 @@ func (c *Core) move(now time.Time, n *node, to Phase, why string) {
 	}
 	c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("%s → %s: %s", n.Phase, to, why)})
 	n.Phase, n.Since, n.Why = to, now, why
+	c.changed(n)
+}
+
+// changed marks a node's record to be saved.
+func (c *Core) changed(n *node) {
 	c.dirtyNodes[n.Name] = true
+	c.touch(n)
 }
 
 // explain changes the reason shown for a node without moving it.
@@ -278,21 +313,47 @@ func (c *Core) explain(n *node, why string) {
 	n.Why = why
 }
 
+// bury deletes a record; the number is never used again.
+func (c *Core) bury(now time.Time, n *node) {
+	delete(c.nodes, n.Name)
+	delete(c.hosts, n.Host)
+	if c.agents[n.Agent] == n {
+		delete(c.agents, n.Agent)
+	}
+	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
+	c.order = slices.Delete(c.order, at, at+1)
+	c.changed(n)
+	c.unsettled = slices.DeleteFunc(c.unsettled, func(other *node) bool { return other == n })
+	c.freed = true
+	if n.pool.Nodes == All && n.Cause != CauseSurplus && n.Cause != CauseTeardown {
+		n.pool.awaited[n.Host] = now.Add(time.Duration(n.pool.ReadyTimeout))
+	}
+	if n.Reserved {
+		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
+	}
+	c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("forgotten; host %s is free", n.Host)})
+}
+
 func (c *Core) note(note Note) { c.plan.Notes = append(c.plan.Notes, note) }
 func (c *Core) call(call Call) { c.plan.Calls = append(c.plan.Calls, call) }
 func (c *Core) operate(op Op)  { c.plan.Ops = append(c.plan.Ops, op) }
 
-// check panics if what this package promises about its own state does not hold.
+// check panics if what this package promises about its own state does not hold: in whole numbers, and for each node that
+// this Step has touched.
 func (c *Core) check() {
 	if len(c.hosts) != len(c.order) || len(c.nodes) != len(c.order) {
 		panic(fmt.Sprintf("%d nodes in order, %d by name, %d by host: want the same", len(c.order), len(c.nodes), len(c.hosts)))
 	}
-	for _, n := range c.order {
-		if c.hosts[n.Host] != n {
+	for name := range c.dirtyNodes {
+		n := c.nodes[name]
+		switch {
+		case n == nil: // buried
+		case c.hosts[n.Host] != n:
 			panic(fmt.Sprintf("node %s is on host %s, which belongs to %v", n.Name, n.Host, c.hosts[n.Host]))
-		}
-		if n.number > c.meta.Counter {
+		case n.number > c.meta.Counter:
 			panic(fmt.Sprintf("node %s has a number above the counter %d", n.Name, c.meta.Counter))
+		case len(n.Tasks) == 0 && n.live():
+			panic(fmt.Sprintf("node %s is %s and has no task", n.Name, n.Phase))
 		}
 	}
 }

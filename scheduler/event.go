@@ -79,11 +79,45 @@ type (
 	// KubeNodeForgotten: the Node object of a node is deleted, or was not there, or belongs to another launch.
 	KubeNodeForgotten struct{ Node NodeName }
 
-	// ScaleRequested: an operator wants a pool to have another number of nodes.
-	ScaleRequested struct {
+	// Uncordoned: the cordon of a drain that was called off is taken away, or the Node object is not there any more.
+	Uncordoned struct{ Node NodeName }
+
+	// KubeNodeMarked: the Node object carries these labels, annotations and taints of its pool.
+	KubeNodeMarked struct {
+		Node  NodeName
+		Marks Marks
+	}
+
+	// LeaseSeen: when the kubelet last renewed its lease in Kubernetes; zero: there is none.
+	LeaseSeen struct {
+		Node    NodeName
+		Renewed time.Time
+	}
+
+	// PodsCounted: how many pods that a drain evicts run on each of the hosts that CountPods asked about.
+	PodsCounted struct {
+		Pool PoolName
+		Pods map[Hostname]int
+	}
+
+	// InverseOffered: Mesos asks us to leave agents before their maintenance. Each is answered in the Step that receives it.
+	InverseOffered struct{ Offers []InverseOffer }
+
+	// InverseRescinded: an inverse offer is void; the schedule of the maintenance has changed.
+	InverseRescinded struct{ Offer OfferID }
+
+	// Asked: an operator wants something.
+	Asked struct {
 		Request int64 // names the Reply
-		Pool    PoolName
-		Nodes   int
+		// DryRun: only say what would be done.
+		DryRun  bool
+		Command Command
+	}
+
+	// CallFailed: the master did not take a call that nothing else repeats: Revive or Suppress.
+	CallFailed struct {
+		Call Call
+		Why  string
 	}
 
 	// Ticked: the time that the last Plan asked for has come.
@@ -105,7 +139,14 @@ func (DrainProgressed) event()   {}
 func (NodeDrained) event()       {}
 func (OpFailed) event()          {}
 func (KubeNodeForgotten) event() {}
-func (ScaleRequested) event()    {}
+func (Uncordoned) event()        {}
+func (KubeNodeMarked) event()    {}
+func (LeaseSeen) event()         {}
+func (PodsCounted) event()       {}
+func (InverseOffered) event()    {}
+func (InverseRescinded) event()  {}
+func (Asked) event()             {}
+func (CallFailed) event()        {}
 func (Ticked) event()            {}
 
 // Health is what a status update says of the kubelet's health.

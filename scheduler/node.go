@@ -1,7 +1,10 @@
 package scheduler
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -33,7 +36,7 @@ var transitions = map[Phase][]Phase{
 	NotReady:    {Ready, Unreachable, Draining, Gone},
 	Ready:       {NotReady, Unreachable, Draining, Gone},
 	Unreachable: {NotReady, Draining, Gone},
-	Draining:    {Stopping, Gone},
+	Draining:    {Stopping, NotReady, Gone}, // back to NotReady: a planned drain is called off
 	Stopping:    {Gone},
 	Gone:        {},
 }
@@ -47,26 +50,94 @@ type Node struct {
 	Host  Hostname `json:"host"`
 	// Address is the agent's IP address at the launch: the node's certificates are for it and no other. Empty: not known.
 	Address string `json:"address,omitempty"`
+	// Version is the pool's version that the node agrees with.
+	Version int64 `json:"version,omitempty"`
 	// Tasks are the node's tasks on its executor; what pods get is their sum.
 	Tasks []Task `json:"tasks"`
-	// Overhead is the executor's own share. With the tasks it must stay as launched: Mesos compares executors.
-	Overhead Resources   `json:"overhead"`
-	Role     Role        `json:"role"`
-	Drain    DrainPolicy `json:"drain"`
+	// LastTask is the highest number ever given to a task of the node.
+	LastTask int `json:"lastTask,omitempty"`
+	// Executor is what the node's executor was made of; it must stay as launched, since Mesos compares executors.
+	Executor Executor `json:"executor"`
+	// Place is where the agent is and what it is like, which constraints count.
+	Place Place `json:"place,omitzero"`
+	// Marks are what the Node object carries by our doing.
+	Marks Marks `json:"marks,omitzero"`
 
 	Launched time.Time `json:"launched"`
 	Phase    Phase     `json:"phase"`
 	// Since is when the phase began, and Why is its reason.
 	Since time.Time `json:"since"`
 	Why   string    `json:"why"`
-	// DrainBy is the end of the drain's deadline; set once, when the node is retired, so that a failover does not renew it.
-	DrainBy time.Time `json:"drainBy,omitzero"`
+
+	// Cause says why the node was retired. Drain is the pool's policy at that time, and DrainBy the end of its deadline;
+	// both are set once, so that a failover does not renew them.
+	Cause   Cause       `json:"cause,omitempty"`
+	Drain   DrainPolicy `json:"drain,omitzero"`
+	DrainBy time.Time   `json:"drainBy,omitzero"`
+	// Uncordon: the drain was called off, and the cordon is still to be taken away.
+	Uncordon bool `json:"uncordon,omitempty"`
+	// Reserved: resources were reserved dynamically for the node.
+	Reserved bool `json:"reserved,omitempty"`
+	// HostGone: Mesos or an operator says that the agent is gone for good, so that nothing of the node runs any more.
+	HostGone bool `json:"hostGone,omitempty"`
 }
+
+// Executor is all that a node's executor is made of, beside the node's names: the same for every task on it.
+type Executor struct {
+	Overhead Resources `json:"overhead"`
+	Ports    Ranges    `json:"ports,omitempty"`
+	Role     Role      `json:"role"`
+	// Resources are the overhead and the ports, entry by entry as they were taken from the offers.
+	Resources  []Resource        `json:"resources,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Taints     []string          `json:"taints,omitempty"`
+	Kubelet    json.RawMessage   `json:"kubelet,omitempty"`
+	Drain      DrainPolicy       `json:"drain"`
+	Health     HealthPolicy      `json:"health"`
+	FenceAfter Duration          `json:"fenceAfter,omitempty"`
+	// Setup is what the framework's own options add to every executor, as text that the core does not read.
+	Setup json.RawMessage `json:"setup,omitempty"`
+}
+
+// Place is what constraints look at.
+type Place struct {
+	Attributes []Attribute `json:"attributes,omitempty"`
+	Region     string      `json:"region,omitempty"`
+	Zone       string      `json:"zone,omitempty"`
+}
+
+// Marks are labels, annotations and taints of a Node object that come from its pool.
+type Marks struct {
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Taints      []string          `json:"taints,omitempty"`
+}
+
+// Equal reports whether both are the same.
+func (m Marks) Equal(other Marks) bool {
+	return maps.Equal(m.Labels, other.Labels) && maps.Equal(m.Annotations, other.Annotations) && slices.Equal(m.Taints, other.Taints)
+}
+
+// Cause is why a node was retired. It decides what bounds the retirement, and whether it can be called off.
+type Cause string
+
+// The causes of a retirement.
+const (
+	CauseSurplus     Cause = "surplus"     // the pool wants fewer nodes
+	CauseOutdated    Cause = "outdated"    // a rolling change
+	CauseUnready     Cause = "unready"     // NotReady too long
+	CauseMaintenance Cause = "maintenance" // the agent's maintenance is planned
+	CauseOperator    Cause = "operator"    // an operator's command
+	CauseLeaving     Cause = "leaving"     // Mesos ends it, whatever we think
+	CauseTeardown    Cause = "teardown"    // everything ends
+)
 
 // Task is one task of a node.
 type Task struct {
 	ID        TaskID    `json:"id"`
 	Resources Resources `json:"resources"`
+	// Ending: the task is being killed so that the node shrinks; its resources count until Mesos says that it is over.
+	Ending bool `json:"ending,omitempty"`
 }
 
 // Slice is what pods get on the node.
@@ -90,13 +161,50 @@ type Meta struct {
 	FrameworkID FrameworkID `json:"frameworkID"`
 	// Counter is the highest number ever given to a node.
 	Counter int64 `json:"counter"`
+	// Teardown is how far the operator's command to end everything has come; empty: there was none.
+	Teardown Teardown `json:"teardown,omitempty"`
 }
+
+// Teardown is a stage of the end of everything.
+type Teardown string
+
+// The stages of the end of everything.
+const (
+	TearingDown Teardown = "draining" // nodes are drained, reservations given back
+	TornDown    Teardown = "done"     // the framework is gone from Mesos; nothing is started any more
+)
 
 // State is everything that is saved.
 type State struct {
 	Meta  Meta
-	Pools []Pool
+	Pools []PoolRecord
 	Nodes []Node
+}
+
+// PoolRecord is a pool as it is saved: what the operator wants, and how far its rolling change is.
+type PoolRecord struct {
+	Pool
+	Rollout Rollout `json:"rollout,omitzero"`
+	// Deleted: the record goes when the pool's last node and its last reservation are gone.
+	Deleted bool `json:"deleted,omitempty"`
+}
+
+// Rollout is how far the pool's nodes follow its definition.
+type Rollout struct {
+	// Version numbers the definitions of the pool, from 1.
+	Version int64 `json:"version,omitempty"`
+	// Restart is the version below which nodes are replaced even if nothing of their launch would change.
+	Restart int64 `json:"restart,omitempty"`
+	// Done: all nodes agreed with Version and were Ready.
+	Done bool `json:"done,omitempty"`
+	// Failures counts nodes of Version that failed before it was Done.
+	Failures int `json:"failures,omitempty"`
+	// Stopped says why the change goes no further; empty: it does.
+	Stopped string `json:"stopped,omitempty"`
+	// RolledBack says why the definition that this one replaced was given up; empty: an operator replaced it.
+	RolledBack string `json:"rolledBack,omitempty"`
+	// Previous is the definition before this one, to roll back to.
+	Previous *Pool `json:"previous,omitempty"`
 }
 
 // Validate checks a record that was read back; the error says which field is wrong. It guards against a record of

@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,16 +20,17 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.connected = false
 		c.note(Note{Alarm: true, Text: "the subscription to the Mesos master ended: " + e.Why})
 	case Offered:
-		c.offers = append(c.offers, e.Offers...)
+		c.offered(now, e.Offers)
 	case TaskUpdated:
 		c.taskUpdated(now, e)
 	case ExecutorEnded:
 		c.executorEnded(e)
 	case ExecutorDraining:
 		if n := c.nodes[e.Node]; n != nil && n.leaving == "" {
-			n.leaving = e.Why
+			c.leaves(n, e.Why)
 		}
 	case AgentRemoved:
+		maps.DeleteFunc(c.refusals, func(at offeredTo, _ refused) bool { return at.agent == e.Agent })
 		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})
 	case KubeNodeSeen:
 		c.kube[e.Node.Host] = e.Node
@@ -41,6 +44,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		delete(c.strays, e.Host)
 		c.freed = true
 		if n := c.hosts[e.Host]; n != nil {
+			c.unmark(n)
 			c.readiness(now, n)
 		}
 	case KubeSynced:
@@ -58,14 +62,61 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.kubeNodeForgotten(e.Node)
 	case OpFailed:
 		c.opFailed(now, e)
-	case ScaleRequested:
-		c.scaleRequested(now, e)
+	case Uncordoned:
+		if n := c.nodes[e.Node]; n != nil && n.Uncordon {
+			n.Uncordon, n.uncordon = false, retry{}
+			c.changed(n)
+		}
+	case KubeNodeMarked:
+		c.nodeMarked(e)
+	case LeaseSeen:
+		c.leaseSeen(now, e)
+	case PodsCounted:
+		if p := c.pools[e.Pool]; p != nil {
+			p.pods = podCount{pods: e.Pods, at: now}
+		}
+	case InverseOffered:
+		c.inverse = append(c.inverse, e.Offers...)
+		for _, o := range e.Offers {
+			c.announce(o.Agent, o.UnavailableFrom, o.For, o.ID)
+		}
+	case InverseRescinded:
+		c.doubtMaintenance(now, func(w *window) bool {
+			_, held := w.inverse[e.Offer]
+			delete(w.inverse, e.Offer)
+			return held && len(w.inverse) == 0
+		})
+	case Asked:
+		c.asked(now, e)
+	case CallFailed:
+		c.callFailed(now, e)
 	case TokenWanted, TokenIssued, TokenRevoked, CertificateRequested, CertificateSettled, NodeWelcomed:
 		c.observeIdentity(now, e)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("unknown event %T", event))
 	}
+}
+
+// offered takes offers, and the maintenance that they announce. An offer without any ends one that only offers announced.
+func (c *Core) offered(now time.Time, offers []Offer) {
+	c.offers = append(c.offers, offers...)
+	for i := range offers {
+		o := &offers[i]
+		switch w := c.maintenance[o.Agent]; {
+		case o.UnavailableFrom != 0:
+			c.announce(o.Agent, o.UnavailableFrom, 0, "")
+		case w != nil && w.doubt.IsZero() && len(w.inverse) == 0:
+			w.doubt = now.Add(maintenanceSettle)
+		}
+	}
+}
+
+// leaves notes that Mesos ends a node whatever we think.
+func (c *Core) leaves(n *node, why string) {
+	n.leaving = why
+	c.leaving = append(c.leaving, n)
+	c.touch(n)
 }
 
 // subscribed begins a subscription: filters, suppression and offers of before are void, and nothing that Mesos has not
@@ -83,17 +134,28 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	c.note(Note{Text: fmt.Sprintf("subscribed to the Mesos master %s as framework %s", e.Master, e.Framework)})
 	c.connected, c.master = true, e.Master
 	clear(c.suppressed)
-	c.offers = nil
+	c.offers, c.inverse = nil, nil
+	c.doubtMaintenance(now, func(w *window) bool {
+		clear(w.inverse)
+		return true
+	})
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {
-		n.ask, n.asked = now, 0
+		n.asked = 0
 		n.kill.next = now
+		c.touch(n)
 	}
 }
 
 // removed ends the process: with nodes recorded, a new framework ID would lose them.
 func (c *Core) removed(e Removed) {
+	if c.meta.Teardown == TornDown {
+		c.meta.FrameworkID = ""
+		c.dirtyMeta = true
+		c.plan.Fatal = "the framework was torn down by an operator's command: nothing is left of it in Mesos"
+		return
+	}
 	if len(c.nodes) > 0 {
 		c.plan.Fatal = fmt.Sprintf("the Mesos master refuses framework ID %s (%s) while %d nodes are recorded: Mesos has ended or is ending their tasks. "+
 			"Check with the agents that no kubelet of this framework runs, delete the node records below the nodes znode, and start again to get a new framework ID",
@@ -125,15 +187,23 @@ func (c *Core) taskUpdated(now time.Time, e TaskUpdated) {
 		// Mesos answers GONE for a task asked about with another agent's ID; it says nothing about the task.
 		c.note(Note{Node: name, Agent: e.Agent, Task: e.Task, Text: fmt.Sprintf("ignored %s from agent %s: the task is on agent %s", e.State, e.Agent, n.Agent)})
 	default:
+		at := slices.IndexFunc(n.Tasks, func(t Task) bool { return t.ID == e.Task })
+		if at < 0 { // one that was ended, or that was never heard of and given up
+			c.orphaned(now, e, name)
+			return
+		}
+		if n.resize.pending == e.Task && (e.State == TaskRunning || e.State == TaskKilling) {
+			n.resize = resizing{}
+		}
 		c.heard(now, n, e.State)
-		c.nodeUpdated(now, n, e)
+		c.nodeUpdated(now, n, at, e)
 	}
 }
 
 // heard sets when Mesos is asked about the node again. That Mesos does not know is no answer to rest on: an agent that comes
 // back after a master failover is not announced, so the question is asked until there is one.
 func (c *Core) heard(now time.Time, n *node, state TaskState) {
-	if state.lost() {
+	if state.lost() || n.resize.pending != "" {
 		n.ask = now.Add(backoff(n.asked))
 		return
 	}
@@ -165,13 +235,15 @@ func (c *Core) orphaned(now time.Time, e TaskUpdated, name NodeName) {
 }
 
 // nodeUpdated moves a node by a state of its task. The exhaustive table of phases and states is in state_test.go.
-func (c *Core) nodeUpdated(now time.Time, n *node, e TaskUpdated) {
+func (c *Core) nodeUpdated(now time.Time, n *node, at int, e TaskUpdated) {
 	if e.Healthy != HealthUnknown {
 		n.health = e.Healthy
 	}
 	switch {
 	case n.Phase == Gone:
 		// The task's end is accounted for; whatever comes later was sent before it.
+	case (e.State.Over() || e.State == TaskGoneByOperator) && len(n.Tasks) > 1:
+		c.taskOver(now, n, at, e)
 	case e.State.Over() || e.State == TaskGoneByOperator:
 		c.taskEnded(now, n, e)
 	case e.State.lost():
@@ -183,15 +255,10 @@ func (c *Core) nodeUpdated(now time.Time, n *node, e TaskUpdated) {
 
 // taskEnded: no process of the task is left, or the operator says so of the agent.
 func (c *Core) taskEnded(now time.Time, n *node, e TaskUpdated) {
-	p := c.pools[n.Pool]
-	if failure := !n.retired() && n.leaving == "" && !blameless(e); failure {
-		p.failures++
-		p.launchAfter = now.Add(p.Backoff.after(p.failures))
-		c.note(Note{
-			Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Alarm: true,
-			Text: fmt.Sprintf("%s on host %s: failure %d in a row of the pool; next launch not before %s", describe(e), n.Host, p.failures, p.launchAfter.UTC().Format(time.RFC3339)),
-		})
+	if !n.retired() && n.leaving == "" && !blameless(e) {
+		c.failed(now, n, describe(e))
 	}
+	n.HostGone = e.State == TaskGone || e.State == TaskGoneByOperator
 	c.move(now, n, Gone, describe(e))
 }
 
@@ -203,9 +270,11 @@ func blameless(e TaskUpdated) bool {
 
 // taskLost: Mesos cannot say; the processes may still run.
 func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
+	n.agentLost = true
 	switch n.Phase {
 	case Launching, NotReady, Ready:
 		c.move(now, n, Unreachable, describe(e))
+		n.lease = witness{}
 	case Unreachable, Draining, Stopping:
 		c.explain(n, describe(e))
 	}
@@ -213,8 +282,9 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
+	n.agentLost = false
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
-		n.leaving = describe(e)
+		c.leaves(n, describe(e))
 	}
 	switch n.Phase {
 	case Launching:
@@ -223,6 +293,7 @@ func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
 			c.readiness(now, n)
 		}
 	case Unreachable:
+		n.lease = witness{}
 		c.move(now, n, NotReady, "the agent is back; waiting for Kubernetes to say Ready")
 		c.readiness(now, n)
 	case Stopping:
@@ -239,7 +310,7 @@ func (c *Core) readiness(now time.Time, n *node) {
 	switch {
 	case n.Phase == NotReady && ready:
 		c.move(now, n, Ready, "Kubernetes says Ready")
-		c.pools[n.Pool].failures = 0
+		n.pool.failures = 0
 	case n.Phase == Ready && !ready && there:
 		c.move(now, n, NotReady, "Kubernetes says not Ready: "+seen.ReadyWhy)
 	case n.Phase == Ready && !ready:
@@ -273,6 +344,13 @@ func drainWhy(e DrainProgressed) string {
 }
 
 func (c *Core) opFailed(now time.Time, e OpFailed) {
+	if count, ok := e.Op.(CountPods); ok {
+		if p := c.pools[count.Pool]; p != nil {
+			p.pods.ask.waiting = false
+			c.note(Note{Pool: p.Name, Alarm: true, Text: fmt.Sprintf("%s failed: %s", e.Op, e.Why)})
+		}
+		return
+	}
 	n := c.nodes[e.Op.For()]
 	if n == nil {
 		for _, stray := range c.strays {
@@ -285,6 +363,12 @@ func (c *Core) opFailed(now time.Time, e OpFailed) {
 	case Drain:
 		n.drain.waiting = false
 		c.explain(n, "the drain failed, it is tried again: "+e.Why)
+	case Uncordon:
+		n.uncordon.waiting = false
+	case MarkKubeNode:
+		n.mark.waiting = false
+	case ReadLease:
+		n.lease.ask.waiting = false
 	case ForgetKubeNode:
 		n.forget.waiting = false
 		c.explain(n, "deleting the Kubernetes Node failed, it is tried again: "+e.Why)
@@ -337,22 +421,6 @@ func (c *Core) unseen(host Hostname, name NodeName) {
 	}
 }
 
-func (c *Core) scaleRequested(_ time.Time, e ScaleRequested) {
-	p := c.pools[e.Pool]
-	switch {
-	case p == nil:
-		c.plan.Replies = append(c.plan.Replies, Reply{e.Request, fmt.Sprintf("pool is %q, want one of %v", e.Pool, c.poolNames())})
-	case e.Nodes < 0:
-		c.plan.Replies = append(c.plan.Replies, Reply{e.Request, fmt.Sprintf("nodes is %d, want 0 or more", e.Nodes)})
-	default:
-		c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator scales the pool from %d to %d nodes", p.Nodes, e.Nodes)})
-		c.freed = c.freed || e.Nodes > p.Nodes
-		p.Nodes = e.Nodes
-		c.dirtyPools[p.Name] = true
-		c.plan.Replies = append(c.plan.Replies, Reply{Request: e.Request})
-	}
-}
-
 // describe says what a status update says.
 func describe(e TaskUpdated) string {
 	text := "Mesos says TASK_" + string(e.State)
@@ -363,13 +431,4 @@ func describe(e TaskUpdated) string {
 		text += ": " + e.Message
 	}
 	return text
-}
-
-// after is the wait after the given number of failures in a row.
-func (b Backoff) after(failures int) time.Duration {
-	wait := float64(b.Initial)
-	for i := 1; i < failures && wait < float64(b.Max); i++ {
-		wait *= b.Factor.Float()
-	}
-	return min(time.Duration(wait), time.Duration(b.Max))
 }

@@ -1,5 +1,7 @@
 package scheduler
 
+import "time"
+
 // Offer is what one agent has to give at the moment, to one role.
 type Offer struct {
 	ID    OfferID
@@ -18,5 +20,17 @@ type Offer struct {
 	UnavailableFrom int64
 }
 
+// InverseOffer asks us to leave an agent before its maintenance.
+type InverseOffer struct {
+	ID    OfferID
+	Agent AgentID
+	// UnavailableFrom is the start of the maintenance in nanoseconds since 1970; For is how long it lasts, 0: for ever.
+	UnavailableFrom int64
+	For             time.Duration
+}
+
 // Attribute is one of an agent's attributes, with its value as Mesos writes it: a number, a text, "[1-3, 7-9]" or "{a,b}".
-type Attribute struct{ Name, Value string }
+type Attribute struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}

@@ -66,6 +66,16 @@ func (r Resources) Plus(other Resources) Resources {
 	return Resources{r.CPUs + other.CPUs, r.Mem + other.Mem, r.Disk + other.Disk, r.GPUs + other.GPUs}
 }
 
+// Minus is what is left of r without the other; amounts may be negative.
+func (r Resources) Minus(other Resources) Resources {
+	return Resources{r.CPUs - other.CPUs, r.Mem - other.Mem, r.Disk - other.Disk, r.GPUs - other.GPUs}
+}
+
+// Within reports whether no amount is above the other's.
+func (r Resources) Within(other Resources) bool {
+	return r.CPUs <= other.CPUs && r.Mem <= other.Mem && r.Disk <= other.Disk && r.GPUs <= other.GPUs
+}
+
 // IsZero reports whether nothing is asked for.
 func (r Resources) IsZero() bool { return r == Resources{} }
 
@@ -98,23 +108,28 @@ func (r Resources) named() [4]namedAmount {
 
 // Resource is one entry of an offer's or a launch's resources.
 type Resource struct {
-	Name   string // "cpus", "mem", "disk", "gpus", "ports", …
-	Amount Amount // of a scalar; ranges and sets are not used for nodes and leave it 0
+	Name   string `json:"name"` // "cpus", "mem", "disk", "gpus", "ports", …
+	Amount Amount `json:"amount,omitempty"`
+	// Ranges is what an entry of ports has instead of an amount.
+	Ranges Ranges `json:"ranges,omitempty"`
 	// Role is the role that the offer was allocated to.
-	Role Role
+	Role Role `json:"role,omitempty"`
 	// Reservations is the stack of reservations, the most refined last. Empty: unreserved.
-	Reservations []Reservation
+	Reservations []Reservation `json:"reservations,omitempty"`
 	// Special says why the entry is no plain resource ("revocable", "a volume", …); such an entry is never used.
-	Special string
+	Special string `json:"-"`
 }
 
 // Reservation is one level of a resource's reservations.
 type Reservation struct {
-	Role      Role
-	Dynamic   bool
-	Principal string
-	Labels    []Label
+	Role      Role    `json:"role"`
+	Dynamic   bool    `json:"dynamic,omitempty"`
+	Principal string  `json:"principal,omitempty"`
+	Labels    []Label `json:"labels,omitempty"`
 }
 
 // Label is a key and value attached by a framework or an operator.
-type Label struct{ Key, Value string }
+type Label struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}

@@ -1,27 +1,47 @@
 package scheduler
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 )
 
+const (
+	// strayPatience is how long a Node object without a record is left alone: a task of it would be known by then.
+	strayPatience = time.Minute
+	// reconcileBatch bounds the tasks named in one Reconcile.
+	reconcileBatch = 1000
+)
+
 // rules is the behaviour: each compares what is known with what is wanted, in this order, and puts what is to be done
-// into the plan. None of them cares which event woke the core, so that a lost event or a restart costs time only.
+// into the plan. None of them cares which event woke the core, so that a lost event or a restart costs time only. Those
+// that do not stand in this file stand in the one named behind them.
 var rules = [...]func(*Core, time.Time){
-	(*Core).acknowledge,     // every status update that we have accounted for
-	(*Core).endOrphans,      // a task of ours whose record was buried
-	(*Core).retireSurplus,   // a pool has more nodes than it wants
-	(*Core).retireForRepair, // the agent drains, or the node is NotReady too long (within limits)
-	(*Core).drainRetired,    // cordon and evict through Kubernetes
-	(*Core).stopDrained,     // drained, or the drain's deadline has passed
-	(*Core).admit,           // tokens, certificates, and the welcome of nodes that join
-	(*Core).forgetGone,      // the task is over: delete the Kubernetes Node, then the record
-	(*Core).placeMissing,    // answer this Step's offers: launch what is missing, decline the rest, each with its reason
-	(*Core).reconcileDoubt,  // we have waited too long in silence: ask, never assume
-	(*Core).signalDemand,    // revive when a node is missing, suppress when none is
+	(*Core).acknowledge,          // every status update that we have accounted for
+	(*Core).endOrphans,           // a task of ours whose record was buried
+	(*Core).judgeLost,            // unreachable for long: does its kubelet live? (witness.go)
+	(*Core).retireLeaving,        // Mesos ends the node, whatever we think
+	(*Core).keepWanted,           // a pool wants a node again that is being drained as surplus (surplus.go)
+	(*Core).retireSurplus,        // a pool has more nodes than it wants (surplus.go)
+	(*Core).resizeNodes,          // a node shrinks in place, or waits too long to grow (resize.go)
+	(*Core).agree,                // a node is what its pool's definition says; a rolling change is done (rollout.go)
+	(*Core).retireOutdated,       // it is not, and cannot become it in place: one after the other (rollout.go)
+	(*Core).retireForRepair,      // the node is NotReady too long (within limits)
+	(*Core).retireForMaintenance, // the agent's maintenance is planned (maintenance.go)
+	(*Core).drainRetired,         // cordon and evict through Kubernetes
+	(*Core).stopDrained,          // drained, or the drain's deadline has passed
+	(*Core).admit,                // tokens, certificates, and the welcome of nodes that join (admit.go)
+	(*Core).forgetGone,           // the task is over: delete the Kubernetes Node, then the record
+	(*Core).uncordonKept,         // the drain was called off (surplus.go)
+	(*Core).markNodes,            // labels, annotations and taints of the Node objects (rollout.go)
+	(*Core).answerInverse,        // this Step's inverse offers (maintenance.go)
+	(*Core).placeMissing,         // this Step's offers: grow, launch, give back, decline, each with its reason (placement.go)
+	(*Core).forgetPools,          // a deleted pool of which nothing is left (teardown.go)
+	(*Core).endAll,               // the operator's command to end everything (teardown.go)
+	(*Core).reconcileDoubt,       // we have waited too long in silence: ask, never assume
+	(*Core).announceRoles,        // tell Mesos our roles, where pools have changed them (demand.go)
+	(*Core).signalDemand,         // revive when a node is missing, suppress when none is (demand.go)
 }
 
 func (c *Core) decide(now time.Time) {
@@ -54,76 +74,60 @@ func (c *Core) endOrphans(now time.Time) {
 	}
 }
 
-// retireSurplus drains what a pool has too much: first what serves nobody, of the rest the youngest.
-func (c *Core) retireSurplus(now time.Time) {
-	for _, name := range c.poolNames() {
-		p := c.pools[name]
-		surplus := c.census(p, now).counted - p.Nodes
-		if surplus <= 0 {
-			continue
-		}
-		var candidates []*node
-		for _, n := range c.order {
-			if n.Pool == p.Name && c.counts(n, now) {
-				candidates = append(candidates, n)
-			}
-		}
-		slices.SortStableFunc(candidates, func(a, b *node) int {
-			return cmp.Or(cmp.Compare(usefulness[a.Phase], usefulness[b.Phase]), -byNumber(a, b))
-		})
-		for _, n := range candidates[:surplus] {
-			c.retire(now, n, fmt.Sprintf("surplus: the pool wants %d nodes", p.Nodes))
+// retireLeaving begins the end of nodes that Mesos ends: the pool needs others in their place now.
+func (c *Core) retireLeaving(now time.Time) {
+	for _, n := range c.leaving {
+		if n.leaving != "" && !n.retired() {
+			c.retire(now, n, CauseLeaving, "the node is being ended by Mesos: "+n.leaving)
 		}
 	}
+	c.leaving = nil
 }
 
-// usefulness orders the phases by what is lost when a node in them is retired.
-var usefulness = map[Phase]int{Unreachable: 0, Launching: 1, NotReady: 2, Ready: 3}
-
-// retireForRepair drains what cannot stay. An agent that drains takes its node with it whatever we think, so that only
-// repairs of our own are limited: to the pool's maxUnavailable, and to none while more nodes than that are NotReady,
-// because when everything looks broken the observer is.
+// retireForRepair drains what is NotReady for too long: at most as many at a time as the pool's maxUnavailable, and none
+// while more nodes than that are NotReady, because when everything looks broken the observer is.
 func (c *Core) retireForRepair(now time.Time) {
-	for _, n := range c.order {
-		if n.leaving != "" && !n.retired() {
-			c.retire(now, n, "the node is being ended by Mesos: "+n.leaving)
+	for _, n := range slices.Clone(c.active()) {
+		p := n.pool
+		if n.Phase != NotReady || now.Before(n.Since.Add(time.Duration(p.ReadyTimeout))) {
+			continue
 		}
-	}
-	for _, name := range c.poolNames() {
-		p := c.pools[name]
-		for _, n := range c.order {
-			if n.Pool != p.Name || n.Phase != NotReady || now.Before(n.Since.Add(time.Duration(p.ReadyTimeout))) {
-				continue
+		count, limit := c.census(p, now), max(1, p.MaxUnavailable)
+		if count.notReady > limit || count.retired >= limit {
+			if !p.guarded {
+				c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: fmt.Sprintf(
+					"NotReady for more than %s, but not retired: %d nodes of the pool are NotReady and %d are being retired, maxUnavailable is %d. If the API server was away they will recover, else look at %s",
+					p.ReadyTimeout, count.notReady, count.retired, p.MaxUnavailable, n.Host)})
 			}
-			count := c.census(p, now)
-			if count.notReady > p.MaxUnavailable || count.retired >= p.MaxUnavailable {
-				if !p.guarded {
-					c.note(Note{Node: n.Name, Pool: p.Name, Agent: n.Agent, Alarm: true, Text: fmt.Sprintf(
-						"NotReady for more than %s, but not retired: %d nodes of the pool are NotReady and %d are being retired, maxUnavailable is %d. If the API server was away they will recover, else look at %s",
-						p.ReadyTimeout, count.notReady, count.retired, p.MaxUnavailable, n.Host)})
-				}
-				p.guarded = true
-				break
-			}
-			p.guarded = false
-			c.retire(now, n, fmt.Sprintf("NotReady for more than %s: %s", p.ReadyTimeout, n.Why))
+			p.guarded = true
+			continue
 		}
+		p.guarded = false
+		why := fmt.Sprintf("NotReady for more than %s: %s", p.ReadyTimeout, n.Why)
+		if !p.Rollout.Done && n.Version == p.Rollout.Version {
+			c.failed(now, n, why)
+		}
+		c.retire(now, n, CauseUnready, why)
 	}
 }
 
 // retire begins the end of a node; its deadline is set once.
-func (c *Core) retire(now time.Time, n *node, why string) {
+func (c *Core) retire(now time.Time, n *node, cause Cause, why string) {
+	n.Cause, n.Drain = cause, n.pool.Drain
 	n.DrainBy = now.Add(time.Duration(n.Drain.Deadline))
+	n.Uncordon = false
+	n.drain, n.kill, n.drained, n.drainOver = retry{}, retry{}, false, false
 	c.move(now, n, Draining, why)
 }
 
 // drainRetired asks for the drain of each retired node, again after a failure or a change of leader.
 func (c *Core) drainRetired(now time.Time) {
-	for _, n := range c.order {
+	for _, n := range c.active() {
 		if n.Phase == Draining && !n.drained && n.drain.due(now) {
-			n.drain.tried(now)
-			n.drain.waiting = true
-			c.operate(Drain{Node: n.Name, Host: n.Host, ProviderID: n.Name.ProviderID(c.meta.FrameworkID), Why: n.Why})
+			n.drain.asked(now)
+			c.operate(Drain{
+				Node: n.Name, Host: n.Host, ProviderID: n.Name.ProviderID(c.meta.FrameworkID), Grace: time.Duration(n.Drain.Grace), Why: n.Why,
+			})
 		}
 	}
 }
@@ -131,7 +135,7 @@ func (c *Core) drainRetired(now time.Time) {
 // stopDrained ends nodes that are empty, or whose deadline has passed if their policy is to force; and asks again for
 // the end of those that do not answer.
 func (c *Core) stopDrained(now time.Time) {
-	for _, n := range c.order {
+	for _, n := range slices.Clone(c.active()) {
 		switch n.Phase {
 		case Draining:
 			c.endDrain(now, n)
@@ -150,9 +154,18 @@ func (c *Core) stopDrained(now time.Time) {
 			c.call(TellDrained{Node: n.Name, Agent: n.Agent, Executor: n.Name.Executor()})
 		}
 		for _, task := range n.Tasks {
-			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.config.StopGrace, Why: n.Why})
+			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.stopGrace(now, n), Why: n.Why})
 		}
 	}
+}
+
+// stopGrace is the grace of the kill of a node. One that is not told that it is drained, because its Node object was not
+// there, may still get pods: its executor drains them, and has what is left of the drain's deadline.
+func (c *Core) stopGrace(now time.Time, n *node) time.Duration {
+	if n.drainOver {
+		return c.config.StopGrace
+	}
+	return max(c.config.StopGrace, n.DrainBy.Sub(now))
 }
 
 // endDrain moves a draining node on when it is empty or its time is up.
@@ -184,60 +197,56 @@ func (c *Core) cancelDrain(n *node, why string) {
 // forgetGone deletes the Kubernetes Nodes of what is over, and then the records: the host is free for the next node only
 // when the old Node object is gone.
 func (c *Core) forgetGone(now time.Time) {
-	for _, n := range slices.Clone(c.gone()) {
+	for _, n := range slices.Clone(c.active()) {
+		if n.Phase != Gone {
+			continue
+		}
 		c.cancelDrain(n, "the node is over")
 		switch {
 		case n.forgotten:
-			c.bury(n)
+			c.bury(now, n)
 		case n.forget.due(now):
-			n.forget.tried(now)
-			n.forget.waiting = true
-			c.operate(ForgetKubeNode{Node: n.Name, Host: n.Host, ProviderID: n.Name.ProviderID(c.meta.FrameworkID), Why: n.Why})
+			n.forget.asked(now)
+			c.operate(ForgetKubeNode{
+				Node: n.Name, Host: n.Host, ProviderID: n.Name.ProviderID(c.meta.FrameworkID), OutOfService: n.HostGone, Why: n.Why,
+			})
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(c.strays)) {
 		stray, seen := c.strays[host], c.kube[host]
 		name := c.ownNode(seen.ProviderID)
-		if _, runs := c.orphans[name.Task(1)]; runs || !stray.due(now) {
+		if c.runsOrphaned(name) || !stray.due(now) {
 			continue
 		}
-		stray.tried(now)
-		stray.waiting = true
+		stray.asked(now)
 		c.operate(ForgetKubeNode{Node: name, Host: host, ProviderID: seen.ProviderID, Why: "its node has no record any more"})
 	}
 }
 
-// gone lists the nodes whose task is over.
-func (c *Core) gone() []*node {
-	var over []*node
-	for _, n := range c.order {
-		if n.Phase == Gone {
-			over = append(over, n)
+// runsOrphaned reports whether a task of the named node runs without a record.
+func (c *Core) runsOrphaned(name NodeName) bool {
+	for task := range c.orphans {
+		if owner, _ := task.Node(); owner == name {
+			return true
 		}
 	}
-	return over
-}
-
-// bury deletes a record; the number is never used again.
-func (c *Core) bury(n *node) {
-	delete(c.nodes, n.Name)
-	delete(c.hosts, n.Host)
-	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
-	c.order = slices.Delete(c.order, at, at+1)
-	c.dirtyNodes[n.Name] = true
-	c.freed = true
-	c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("forgotten; host %s is free", n.Host)})
+	return false
 }
 
 // reconcileDoubt asks Mesos about every node that it has not spoken of for too long: all of them after a subscription
-// and from time to time. Silence is never taken for an end.
+// and from time to time, the doubtful ones again and again. Silence is never taken for an end.
 func (c *Core) reconcileDoubt(now time.Time) {
 	if !c.connected {
 		return
 	}
+	visit, all := c.active(), !now.Before(c.reconcileNext)
+	if all {
+		c.reconcileNext, c.peek = now.Add(c.config.ReconcileEvery), now.Add(peekFor)
+		visit = c.order
+	}
 	var tasks []TaskAt
-	for _, n := range c.order {
-		if n.Phase == Gone || now.Before(n.ask) {
+	for _, n := range visit {
+		if n.Phase == Gone || now.Before(n.ask) && !all {
 			continue
 		}
 		n.ask = now.Add(backoff(n.asked))
@@ -246,41 +255,15 @@ func (c *Core) reconcileDoubt(now time.Time) {
 			tasks = append(tasks, TaskAt{task.ID, n.Agent})
 		}
 	}
+	if all {
+		for _, n := range c.order {
+			c.touch(n)
+		}
+	}
 	for batch := range slices.Chunk(tasks, reconcileBatch) {
 		c.call(Reconcile{Tasks: batch, Why: "no word of these tasks for too long"})
 	}
-	if !now.Before(c.reconcileNext) {
-		c.reconcileNext = now.Add(c.config.ReconcileEvery)
+	if all {
 		c.call(Reconcile{Why: "to learn of tasks that have no record"})
-	}
-}
-
-// signalDemand tells the master whether we want offers.
-func (c *Core) signalDemand(now time.Time) {
-	if !c.connected {
-		return
-	}
-	demand, wanted := c.demand(now), map[Role]bool{}
-	for name, p := range c.pools {
-		wanted[p.Role] = wanted[p.Role] || demand[name] > 0
-	}
-	c.freed = c.freed && len(demand) > 0
-	var revive, suppress []Role
-	for _, role := range slices.Sorted(maps.Keys(wanted)) {
-		switch {
-		case wanted[role] && (c.suppressed[role] || c.freed) && !now.Before(c.revived.Add(reviveEvery)):
-			revive = append(revive, role)
-			delete(c.suppressed, role)
-		case !wanted[role] && !c.suppressed[role]:
-			suppress = append(suppress, role)
-			c.suppressed[role] = true
-		}
-	}
-	if len(suppress) > 0 {
-		c.call(Suppress{Roles: suppress, Why: "no node is missing"})
-	}
-	if len(revive) > 0 {
-		c.revived, c.freed = now, false
-		c.call(Revive{Roles: revive, Why: "nodes are missing"})
 	}
 }

@@ -157,7 +157,7 @@ func (w *world) fits(accept Accept) {
 		}
 	}
 	for _, l := range accept.Launches {
-		for _, r := range slices.Concat(l.TaskResources, l.ExecutorResources) {
+		for _, r := range slices.Concat(l.TaskResources, l.Node.Executor.Resources) {
 			launched[r.Name] += r.Amount
 		}
 	}
@@ -180,7 +180,7 @@ func (w *world) accept(c Accept) {
 		if !agent.reachable {
 			continue // lost with the agent; the master will say that it does not know the task
 		}
-		t := &simTask{id: l.Task, node: l.Node.Name, agent: agent, state: TaskStaging, alive: true, uses: l.Node.Slice().Plus(l.Node.Overhead)}
+		t := &simTask{id: l.Task, node: l.Node.Name, agent: agent, state: TaskStaging, alive: true, uses: l.Node.Slice().Plus(l.Node.Executor.Overhead)}
 		w.tasks[l.Task] = t
 		w.check()
 		if w.chance(5) {

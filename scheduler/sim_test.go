@@ -53,7 +53,7 @@ func simulate(seed uint64) (problem, log string) {
 	}()
 	pool := DefaultPool()
 	pool.Name, pool.Nodes, pool.Resources = "workers", 3, Resources{CPUs: 1000, Mem: 1_024_000}
-	w.saved.pools[pool.Name] = pool
+	w.saved.pools[pool.Name] = NewPoolRecord(pool)
 	w.elect()
 	end := w.now.Add(time.Hour)
 	for w.now.Before(end) {
@@ -93,7 +93,7 @@ func (w *world) fault() {
 		}
 	case 5, 6:
 		if w.core != nil {
-			w.tell(ScaleRequested{Request: 1, Pool: "workers", Nodes: 1 + w.rand.IntN(5)})
+			w.tell(Asked{Request: 1, Command: Scale{Pool: "workers", Nodes: Count(1 + w.rand.IntN(5))}})
 		}
 	case 7:
 		for _, id := range []NodeName{nodeName("workers", 1+w.rand.Int64N(max(w.saved.meta.Counter, 1)))} {

@@ -85,7 +85,7 @@ type simKubeNode struct {
 func newWorld(seed uint64, hosts int) *world {
 	w := &world{
 		rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), faults: true,
-		saved:  saved{pools: map[PoolName]Pool{}, nodes: map[NodeName]Node{}},
+		saved:  saved{pools: map[PoolName]PoolRecord{}, nodes: map[NodeName]Node{}},
 		offers: map[OfferID]*simOffer{}, tasks: map[TaskID]*simTask{}, updates: map[UpdateID]TaskUpdated{},
 		objects: map[Hostname]*simKubeNode{}, drains: map[NodeName]int{},
 	}
@@ -256,7 +256,7 @@ func (w *world) settled() {
 		}
 	}
 	for name, p := range w.saved.pools {
-		if running[name] != p.Nodes {
+		if running[name] != int(p.Nodes) {
 			w.violated("pool %s has %d nodes running, wants %d", name, running[name], p.Nodes)
 		}
 	}

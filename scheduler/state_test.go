@@ -35,11 +35,11 @@ func phaseAfter(phase Phase, state TaskState, ready bool) string {
 	pool := DefaultPool()
 	pool.Name, pool.Nodes, pool.Resources = "workers", 1, Resources{CPUs: 1000, Mem: 1_024_000}
 	record := Node{
-		Name: "workers-1", Pool: "workers", Agent: "a1", Host: "h1", Role: "*", Drain: pool.Drain,
-		Tasks: []Task{{ID: "workers-1.1", Resources: pool.Resources}}, Overhead: pool.Overhead,
+		Name: "workers-1", Pool: "workers", Agent: "a1", Host: "h1", Version: 1, Drain: pool.Drain,
+		Tasks: []Task{{ID: "workers-1.1", Resources: pool.Resources}}, Executor: Executor{Overhead: pool.Overhead, Role: "*"},
 		Launched: now, Phase: phase, Since: now, DrainBy: now.Add(time.Hour),
 	}
-	core, err := New(DefaultConfig(), State{Meta: Meta{FrameworkID: "fw-1", Counter: 1}, Pools: []Pool{pool}, Nodes: []Node{record}})
+	core, err := New(DefaultConfig(), State{Meta: Meta{FrameworkID: "fw-1", Counter: 1}, Pools: []PoolRecord{NewPoolRecord(pool)}, Nodes: []Node{record}})
 	if err != nil {
 		return err.Error()
 	}

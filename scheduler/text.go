@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -9,13 +11,29 @@ import (
 
 // String implements fmt.Stringer.
 func (c PutMeta) String() string {
-	return fmt.Sprintf("framework %s, counter %d", c.Meta.FrameworkID, c.Meta.Counter)
+	text := fmt.Sprintf("framework %s, counter %d", c.Meta.FrameworkID, c.Meta.Counter)
+	if c.Meta.Teardown != "" {
+		text += ", teardown: " + string(c.Meta.Teardown)
+	}
+	return text
 }
 
 // String implements fmt.Stringer.
 func (c PutPool) String() string {
-	return fmt.Sprintf("pool %s: %d nodes of %s", c.Pool.Name, c.Pool.Nodes, c.Pool.Resources)
+	text := fmt.Sprintf("pool %s, version %d: %s nodes of %s", c.Pool.Name, c.Pool.Rollout.Version, c.Pool.Nodes, c.Pool.Resources)
+	switch {
+	case c.Pool.Deleted:
+		text += ", being deleted"
+	case c.Pool.Rollout.Stopped != "":
+		text += ", stopped: " + c.Pool.Rollout.Stopped
+	case !c.Pool.Rollout.Done:
+		text += ", rolling"
+	}
+	return text
 }
+
+// String implements fmt.Stringer.
+func (c DeletePool) String() string { return fmt.Sprintf("pool %s: deleted", c.Name) }
 
 // String implements fmt.Stringer.
 func (c PutNode) String() string {
@@ -36,8 +54,14 @@ func (r Reply) String() string {
 // String implements fmt.Stringer.
 func (c Accept) String() string {
 	text := fmt.Sprintf("ACCEPT %s of agent %s", join(c.Offers), c.Agent)
+	if len(c.Unreserve) > 0 {
+		text += fmt.Sprintf("; UNRESERVE %s", list(c.Unreserve))
+	}
+	if len(c.Reserve) > 0 {
+		text += fmt.Sprintf("; RESERVE %s", list(c.Reserve))
+	}
 	for _, l := range c.Launches {
-		text += fmt.Sprintf("; LAUNCH %s (%s; executor %s)", l.Task, list(l.TaskResources), list(l.ExecutorResources))
+		text += fmt.Sprintf("; LAUNCH %s (%s; executor %s)", l.Task, list(l.TaskResources), list(l.Node.Executor.Resources))
 	}
 	return fmt.Sprintf("%s; refuse the rest for %s", text, c.Refuse)
 }
@@ -75,6 +99,28 @@ func (c Reconcile) String() string {
 }
 
 // String implements fmt.Stringer.
+func (c AcceptInverse) String() string {
+	return fmt.Sprintf("ACCEPT_INVERSE_OFFERS %s: %s", join(c.Offers), c.Why)
+}
+
+// String implements fmt.Stringer.
+func (c DeclineInverse) String() string {
+	return fmt.Sprintf("DECLINE_INVERSE_OFFERS %s, again after %s: %s", join(c.Offers), c.Refuse, c.Why)
+}
+
+// String implements fmt.Stringer.
+func (c UpdateFramework) String() string {
+	text := fmt.Sprintf("UPDATE_FRAMEWORK roles %s", join(c.Roles))
+	if c.GPUs {
+		text += ", GPUs"
+	}
+	return text + ": " + c.Why
+}
+
+// String implements fmt.Stringer.
+func (c TearDown) String() string { return "TEARDOWN: " + c.Why }
+
+// String implements fmt.Stringer.
 func (c Revive) String() string { return fmt.Sprintf("REVIVE %s: %s", join(c.Roles), c.Why) }
 
 // String implements fmt.Stringer.
@@ -89,8 +135,50 @@ func (o Drain) String() string {
 func (o CancelDrain) String() string { return fmt.Sprintf("end the drain of %s: %s", o.Node, o.Why) }
 
 // String implements fmt.Stringer.
+func (o Uncordon) String() string {
+	return fmt.Sprintf("uncordon node %s (%s): %s", o.Host, o.ProviderID, o.Why)
+}
+
+// String implements fmt.Stringer.
 func (o ForgetKubeNode) String() string {
-	return fmt.Sprintf("delete node %s (%s): %s", o.Host, o.ProviderID, o.Why)
+	how := "delete"
+	if o.OutOfService {
+		how = "taint as out of service, and delete"
+	}
+	return fmt.Sprintf("%s node %s (%s): %s", how, o.Host, o.ProviderID, o.Why)
+}
+
+// String implements fmt.Stringer.
+func (o MarkKubeNode) String() string {
+	return fmt.Sprintf("mark node %s (%s) with %s: %s", o.Host, o.ProviderID, o.Marks, o.Why)
+}
+
+// String implements fmt.Stringer.
+func (o ReadLease) String() string {
+	return fmt.Sprintf("read the lease of node %s: %s", o.Host, o.Why)
+}
+
+// String implements fmt.Stringer.
+func (o CountPods) String() string {
+	return fmt.Sprintf("count the pods on %s: %s", join(o.Hosts), o.Why)
+}
+
+// String is the marks for people, in a fixed order.
+func (m Marks) String() string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(m.Labels)) {
+		parts = append(parts, "label "+key+"="+m.Labels[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Annotations)) {
+		parts = append(parts, "annotation "+key+"="+m.Annotations[key])
+	}
+	for _, taint := range m.Taints {
+		parts = append(parts, "taint "+taint)
+	}
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // String implements fmt.Stringer.
@@ -111,11 +199,24 @@ func (n Note) String() string {
 	return about + ": " + n.Text
 }
 
-// String is the resource as Mesos writes it, with the role that it is reserved for.
+// String is the resource as Mesos writes it, with the role that it is reserved for; a dynamic reservation shows the node
+// that its labels name.
 func (r Resource) String() string {
 	name := r.Name
-	if len(r.Reservations) > 0 {
-		name += "(" + string(r.Reservations[len(r.Reservations)-1].Role) + ")"
+	if at := len(r.Reservations) - 1; at >= 0 {
+		name += "(" + string(r.Reservations[at].Role)
+		if r.Reservations[at].Dynamic {
+			name += ", dynamic"
+		}
+		for _, label := range r.Reservations[at].Labels {
+			if label.Key == labelNode {
+				name += " " + label.Value
+			}
+		}
+		name += ")"
+	}
+	if len(r.Ranges) > 0 {
+		return fmt.Sprintf("%s:[%s]", name, r.Ranges)
 	}
 	return fmt.Sprintf("%s:%s", name, r.Amount)
 }

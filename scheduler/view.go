@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -17,13 +18,30 @@ type View struct {
 	Nodes          []NodeView `json:"nodes"`
 	// Orphans are tasks of ours that no record knows.
 	Orphans []TaskID `json:"orphans"`
+	// Maintenance lists the agents whose maintenance is planned, as far as Mesos has told.
+	Maintenance []MaintenanceView `json:"maintenance"`
+	// Teardown is how far the operator's command to end everything has come; empty: there was none.
+	Teardown Teardown `json:"teardown,omitempty"`
+}
+
+// MaintenanceView is a planned maintenance of an agent.
+type MaintenanceView struct {
+	Agent AgentID `json:"agent"`
+	// Host is the node's that is there; empty: there is none.
+	Host Hostname  `json:"host,omitempty"`
+	From time.Time `json:"from"`
+	// Until is its end, if it is known.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // PoolView is a pool, how its nodes stand, and why agents were not used.
 type PoolView struct {
-	Pool
-	Phases   map[Phase]int `json:"phases"`
-	Missing  int           `json:"missing"`
+	PoolRecord
+	Phases map[Phase]int `json:"phases"`
+	// Missing is how many nodes are to be launched; of a pool of all agents 0, since nobody knows.
+	Missing int `json:"missing"`
+	// Outdated is how many nodes are of another version than the pool.
+	Outdated int           `json:"outdated"`
 	Refusals []RefusalView `json:"refusals"`
 	Backoff  *time.Time    `json:"launchAfter,omitempty"`
 }
@@ -54,13 +72,29 @@ func (c *Core) View(now time.Time) View {
 	v := View{
 		FrameworkID: c.meta.FrameworkID, KubernetesSeen: c.kubeSynced,
 		Pools: []PoolView{}, Nodes: make([]NodeView, 0, len(c.order)), Orphans: slices.Sorted(maps.Keys(c.orphans)),
+		Maintenance: []MaintenanceView{}, Teardown: c.meta.Teardown,
 	}
 	if c.connected {
 		v.Master = c.master
 	}
-	demand := c.demand(now)
+	refusals := c.viewRefusals(now)
 	for _, name := range c.poolNames() {
-		v.Pools = append(v.Pools, c.poolView(c.pools[name], now, demand[name]))
+		p, missing := c.pools[name], 0
+		if p.Nodes != All {
+			missing = c.missing(p, now)
+		}
+		v.Pools = append(v.Pools, c.poolView(p, now, missing))
+		if list := refusals[name]; list != nil {
+			v.Pools[len(v.Pools)-1].Refusals = list
+		}
+	}
+	for _, agent := range sortedKeys(c.maintenance) {
+		w := c.maintenance[agent]
+		planned := MaintenanceView{Agent: agent, From: w.from, Until: w.to}
+		if n := c.agents[agent]; n != nil {
+			planned.Host = n.Host
+		}
+		v.Maintenance = append(v.Maintenance, planned)
 	}
 	for _, n := range c.order {
 		v.Nodes = append(v.Nodes, c.nodeView(n))
@@ -69,21 +103,37 @@ func (c *Core) View(now time.Time) View {
 }
 
 func (c *Core) poolView(p *pool, now time.Time, missing int) PoolView {
-	view := PoolView{Pool: p.Pool, Phases: map[Phase]int{}, Missing: missing, Refusals: []RefusalView{}}
+	view := PoolView{PoolRecord: p.PoolRecord, Phases: map[Phase]int{}, Missing: missing, Refusals: []RefusalView{}}
 	for _, n := range c.order {
 		if n.Pool == p.Name {
 			view.Phases[n.Phase]++
+			if n.Version != p.Rollout.Version && !n.retired() {
+				view.Outdated++
+			}
 		}
-	}
-	for _, agent := range slices.Sorted(maps.Keys(p.refusals)) {
-		r := p.refusals[agent]
-		view.Refusals = append(view.Refusals, RefusalView{agent, r.Host, r.At, r.Why})
 	}
 	if now.Before(p.launchAfter) {
 		until := p.launchAfter
 		view.Backoff = &until
 	}
 	return view
+}
+
+// viewRefusals lists the reasons by pool, in the order of the agents.
+func (c *Core) viewRefusals(now time.Time) map[PoolName][]RefusalView {
+	lists := map[PoolName][]RefusalView{}
+	for at, last := range c.refusals {
+		for _, r := range last.by {
+			if c.pools[r.pool.Name] != r.pool || r.pool.Nodes != All && c.missing(r.pool, now) == 0 {
+				continue // it misses none any more
+			}
+			lists[r.pool.Name] = append(lists[r.pool.Name], RefusalView{at.agent, last.host, last.at, r.why.String()})
+		}
+	}
+	for _, list := range lists {
+		slices.SortFunc(list, func(a, b RefusalView) int { return cmp.Compare(a.Agent, b.Agent) })
+	}
+	return lists
 }
 
 func (c *Core) nodeView(n *node) NodeView {

@@ -16,16 +16,21 @@ func (a *alarm) at(when time.Time) {
 // wake says when the next rule becomes due without any event.
 func (c *Core) wake(now time.Time) time.Time {
 	a := alarm{now: now}
-	for _, n := range c.order {
+	for _, n := range c.unsettled {
 		c.nodeWake(&a, n)
 	}
 	for _, p := range c.pools {
-		if len(p.refusals) > 0 {
-			a.at(p.launchAfter)
-		}
+		a.at(p.launchAfter)
+		a.at(p.pods.ask.next)
 	}
 	for _, stray := range c.strays {
 		a.at(stray.next)
+	}
+	for _, r := range c.returning {
+		a.at(r.until)
+	}
+	for agent, w := range c.maintenance {
+		c.windowWake(&a, agent, w)
 	}
 	c.identityWake(&a)
 	if c.connected {
@@ -36,25 +41,44 @@ func (c *Core) wake(now time.Time) time.Time {
 		if c.freed || len(c.suppressed) > 0 {
 			a.at(c.revived.Add(reviveEvery))
 		}
+		a.at(c.quiet)
+		a.at(c.peek)
+		a.at(c.announced.call.next)
+		a.at(c.teardown.sweep)
+		a.at(c.teardown.call.next)
 	}
 	return a.next
 }
 
-// nodeWake adds the deadlines of one node's phase.
+// windowWake adds the moments of a planned maintenance.
+func (c *Core) windowWake(a *alarm, agent AgentID, w *window) {
+	a.at(w.to)
+	a.at(w.doubt)
+	if n := c.agents[agent]; n != nil && !n.retired() {
+		a.at(w.from.Add(-time.Duration(n.pool.MaintenanceHorizon)))
+		a.at(c.lastMoment(n))
+	}
+}
+
+// nodeWake adds the deadlines of one node.
 func (c *Core) nodeWake(a *alarm, n *node) {
 	if c.connected && n.Phase != Gone {
 		a.at(n.ask)
 	}
 	switch n.Phase {
 	case NotReady:
-		due := n.Since.Add(time.Duration(c.pools[n.Pool].ReadyTimeout))
+		due := n.Since.Add(time.Duration(n.pool.ReadyTimeout))
 		if due.After(a.now) {
 			a.at(due)
 		} else {
 			a.at(a.now.Add(firstRetry)) // held back by the guard
 		}
 	case Unreachable:
-		a.at(n.Since.Add(time.Duration(c.pools[n.Pool].UnreachableAfter)))
+		a.at(n.lostAt())
+		a.at(n.lease.ask.next)
+		if !n.lease.read.IsZero() {
+			a.at(n.lease.read.Add(leaseApart))
+		}
 	case Draining:
 		a.at(n.DrainBy)
 		a.at(n.drain.next)
@@ -62,5 +86,14 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		a.at(n.kill.next)
 	case Gone:
 		a.at(n.forget.next)
+	}
+	if n.retired() {
+		return
+	}
+	a.at(n.uncordon.next)
+	a.at(n.mark.next)
+	a.at(n.resize.kill.next)
+	if !n.resize.since.IsZero() && !n.resize.stuck {
+		a.at(n.resize.since.Add(growPatience))
 	}
 }

@@ -81,19 +81,25 @@ func (l *Leadership) operation(change scheduler.Change) (any, int, error) {
 	case scheduler.PutPool:
 		data, err := encodeRecord(change.Pool)
 		return l.put(u.child(poolsName, string(change.Pool.Name)), data, err)
+	case scheduler.DeletePool:
+		return l.remove(u.child(poolsName, string(change.Name)))
 	case scheduler.PutNode:
 		data, err := encodeRecord(change.Node)
 		return l.put(u.child(nodesName, string(change.Node.Name)), data, err)
 	case scheduler.DeleteNode:
-		znode := u.child(nodesName, string(change.Name))
-		if _, there := l.records[znode]; !there {
-			return nil, 0, nil
-		}
-		delete(l.records, znode)
-		return &zk.DeleteRequest{Path: znode, Version: -1}, operationSize(znode, nil), nil
+		return l.remove(u.child(nodesName, string(change.Name)))
 	default:
 		panic(fmt.Sprintf("unknown change %T", change))
 	}
+}
+
+// remove deletes a record; nil if it is not there.
+func (l *Leadership) remove(znode string) (any, int, error) {
+	if _, there := l.records[znode]; !there {
+		return nil, 0, nil
+	}
+	delete(l.records, znode)
+	return &zk.DeleteRequest{Path: znode, Version: -1}, operationSize(znode, nil), nil
 }
 
 func (l *Leadership) put(znode string, data []byte, err error) (any, int, error) {

@@ -14,12 +14,12 @@ import (
 	"k8s-framework/scheduler"
 )
 
-func somePool(name string) scheduler.Pool {
+func somePool(name string) scheduler.PoolRecord {
 	pool := scheduler.DefaultPool()
 	pool.Name, pool.Nodes = scheduler.PoolName(name), 3
 	pool.Resources = scheduler.Resources{CPUs: 2000, Mem: 4_096_000}
 	pool.Labels = map[string]string{"tier": "web"}
-	return pool
+	return scheduler.NewPoolRecord(pool)
 }
 
 func someNode(number int) scheduler.Node {
@@ -27,11 +27,13 @@ func someNode(number int) scheduler.Node {
 	launched := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
 	return scheduler.Node{
 		Name: name, Pool: "workers",
-		Agent:    scheduler.AgentID(fmt.Sprintf("8a3b6f52-9d1c-4c5e-9f60-0d9c3f1a2b4c-S%d", number)),
-		Host:     scheduler.Hostname(fmt.Sprintf("agent%d.rack7.example.com", number)),
-		Tasks:    []scheduler.Task{{ID: name.Task(1), Resources: scheduler.Resources{CPUs: 2000, Mem: 4_096_000}}},
-		Overhead: scheduler.Resources{CPUs: 100, Mem: 256_000},
-		Role:     "k8s", Drain: scheduler.DefaultPool().Drain,
+		Agent: scheduler.AgentID(fmt.Sprintf("8a3b6f52-9d1c-4c5e-9f60-0d9c3f1a2b4c-S%d", number)),
+		Host:  scheduler.Hostname(fmt.Sprintf("agent%d.rack7.example.com", number)),
+		Tasks: []scheduler.Task{{ID: name.Task(1), Resources: scheduler.Resources{CPUs: 2000, Mem: 4_096_000}}},
+		Executor: scheduler.Executor{
+			Overhead: scheduler.Resources{CPUs: 100, Mem: 256_000}, Role: "k8s", Drain: scheduler.DefaultPool().Drain,
+			Resources: []scheduler.Resource{{Name: "cpus", Amount: 100, Role: "k8s"}, {Name: "mem", Amount: 256_000, Role: "k8s"}},
+		},
 		Launched: launched, Phase: scheduler.Launching, Since: launched, Why: "workers wants 3 nodes and has 2",
 	}
 }
@@ -105,7 +107,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 	}))
 	state := reload(t, l)
 	assert.Equal(t, someMeta(3).Meta, state.Meta)
-	assert.Equal(t, []scheduler.Pool{somePool("workers")}, state.Pools)
+	assert.Equal(t, []scheduler.PoolRecord{somePool("workers")}, state.Pools)
 	assert.Equal(t, []scheduler.Node{changed}, state.Nodes)
 }
 
@@ -140,7 +142,7 @@ func TestLargeSaveIsAPrefixOfSteps(t *testing.T) {
 	const nodes = 3000
 	create(t, other(t), o.URL.child(nodesName, fmt.Sprintf("workers-%d", nodes-100)), "by hand")
 	err := l.Save(t.Context(), manyNodes(nodes))
-	require.ErrorContains(t, err, "step 4 of 4")
+	require.ErrorContains(t, err, "step 5 of 5")
 	require.NoError(t, other(t).Delete(o.URL.child(nodesName, fmt.Sprintf("workers-%d", nodes-100)), -1))
 
 	state := reload(t, l)
@@ -293,16 +295,16 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 		"something after": {"nodes/workers-1", string(good) + "{}", "something follows its end"},
 		"unknown field":   {"nodes/workers-1", strings.Replace(string(good), `"pool"`, `"colour":"red","pool"`, 1), `unknown field "colour"`},
 		"unknown outside": {"nodes/workers-1", strings.Replace(string(good), `"version"`, `"colour":"red","version"`, 1), `unknown field "colour"`},
-		"other version":   {"nodes/workers-1", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "version is 2, want 1"},
+		"other version":   {"nodes/workers-1", strings.Replace(string(good), `"version":2`, `"version":3`, 1), "version is 3, want 2"},
 		"other name":      {"nodes/workers-2", string(good), `name is "workers-1", want the znode's`},
 		"invalid node":    {"nodes/workers-1", strings.Replace(string(good), "Launching", "Sleeping", 1), `phase is "Sleeping"`},
 		"not UTF-8":       {"nodes/workers-1", strings.Replace(string(good), "rack7", "rack\xff", 1), "UTF-8"},
 		"foreign node":    {"nodes/foreign", "", "nodes/foreign: it is empty"},
-		"meta by half":    {"meta", `{"version":1,"record":{"frameworkID":"x"}}`, `no field "counter"`},
-		"meta null":       {"meta", `{"version":1,"record":null}`, `no field "frameworkID"`},
-		"negative meta":   {"meta", `{"version":1,"record":{"frameworkID":"x","counter":-1}}`, "counter is -1"},
-		"invalid pool":    {"pools/workers", `{"version":1,"record":{"name":"workers","nodes":1}}`, "resources.cpus"},
-		"pool, no number": {"pools/workers", `{"version":1,"record":{"name":"workers"}}`, `no field "nodes"`},
+		"meta by half":    {"meta", `{"version":2,"record":{"frameworkID":"x"}}`, `no field "counter"`},
+		"meta null":       {"meta", `{"version":2,"record":null}`, `no field "frameworkID"`},
+		"negative meta":   {"meta", `{"version":2,"record":{"frameworkID":"x","counter":-1}}`, "counter is -1"},
+		"invalid pool":    {"pools/workers", `{"version":2,"record":{"name":"workers","nodes":1}}`, "resources.cpus"},
+		"pool, no number": {"pools/workers", `{"version":2,"record":{"name":"workers"}}`, `no field "nodes"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -127,7 +127,7 @@ func (s *stage) showSlice(ctx context.Context) error {
 		return err
 	}
 	for _, n := range nodes {
-		s.say("%s: granted are %s to pods, and %s to executor and kubelet", n.Name, n.Slice(), n.Overhead)
+		s.say("%s: granted are %s to pods, and %s to executor and kubelet", n.Name, n.Slice(), n.Executor.Overhead)
 		if n.Drift != "" {
 			return fmt.Errorf("node %s: %s", n.Name, n.Drift)
 		}

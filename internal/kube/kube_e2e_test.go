@@ -106,6 +106,10 @@ func TestWatcherAndOperatorOnARealAPIServer(t *testing.T) {
 	w := start(t)
 	t.Run("watcher", func(t *testing.T) { watches(t, w) })
 	t.Run("operator", func(t *testing.T) { operates(t, w) })
+	t.Run("uncordon", func(t *testing.T) { uncordons(t, w) })
+	t.Run("marks", func(t *testing.T) { marks(t, w) })
+	t.Run("leases and pods", func(t *testing.T) { counts(t, w) })
+	t.Run("out of service", func(t *testing.T) { releases(t, w) })
 	require.NoError(t, w.Err())
 }
 

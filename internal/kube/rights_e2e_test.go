@@ -87,8 +87,10 @@ func (r rights) grant(t *testing.T, admin kubernetes.Interface) {
 		require.NoError(t, err)
 	}
 	for i := range r.Roles {
-		_, err := rbac.Roles(r.Roles[i].Namespace).Create(t.Context(), &r.Roles[i], metav1.CreateOptions{})
-		require.NoError(t, err)
+		require.Eventually(t, func() bool { // the API server makes the namespace of the leases when it has started
+			_, err := rbac.Roles(r.Roles[i].Namespace).Create(t.Context(), &r.Roles[i], metav1.CreateOptions{})
+			return err == nil
+		}, time.Minute, 20*time.Millisecond)
 	}
 	for i := range r.clusterBindings {
 		_, err := rbac.ClusterRoleBindings().Create(t.Context(), &r.clusterBindings[i], metav1.CreateOptions{})

@@ -29,6 +29,23 @@ type secretMeta struct {
 
 func tokenName(id string) string { return "bootstrap-token-" + id }
 
+// admit does what brings a node into the cluster, and returns the event that says so.
+func (o *Operator) admit(ctx context.Context, op scheduler.Op) (scheduler.Event, error) {
+	switch op := op.(type) {
+	case scheduler.IssueToken:
+		token, err := o.issueToken(ctx, op)
+		return scheduler.TokenIssued{Node: op.Node, Token: token}, err
+	case scheduler.RevokeToken:
+		return scheduler.TokenRevoked{Node: op.Node}, o.deleteToken(ctx, op.ID)
+	case scheduler.ApproveCertificate:
+		return scheduler.CertificateSettled{Request: op.Request}, o.approve(ctx, op)
+	case scheduler.WelcomeNode:
+		return scheduler.NodeWelcomed{Node: op.Node}, o.welcome(ctx, op)
+	default:
+		panic(fmt.Sprintf("unknown operation %T", op))
+	}
+}
+
 // issueToken makes the token's secret, in the place of one that is there: it was issued for the same node, whose name the ID
 // follows from, by a leader that is no more, or for a message that was lost.
 func (o *Operator) issueToken(ctx context.Context, op scheduler.IssueToken) (scheduler.Secret, error) {

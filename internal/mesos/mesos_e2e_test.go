@@ -298,9 +298,10 @@ func TestANodesLifeAgainstMesos(t *testing.T) {
 	assert.Equal(t, []scheduler.Attribute{{Name: "rack", Value: "r7"}}, offer.Attributes)
 	require.NoError(t, c.client.Call(t.Context(), scheduler.Accept{
 		Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Refuse: time.Hour, Launches: []scheduler.Launch{{
-			Node: scheduler.Node{Name: "workers-1", Pool: "workers"}, Task: "workers-1.1",
-			TaskResources:     []scheduler.Resource{take(offer, "cpus", 500), take(offer, "mem", 64000)},
-			ExecutorResources: []scheduler.Resource{take(offer, "cpus", 100), take(offer, "mem", 32000)},
+			Node: scheduler.Node{Name: "workers-1", Pool: "workers", Executor: scheduler.Executor{
+				Resources: []scheduler.Resource{take(offer, "cpus", 100), take(offer, "mem", 32000)},
+			}}, Task: "workers-1.1",
+			TaskResources: []scheduler.Resource{take(offer, "cpus", 500), take(offer, "mem", 64000)},
 		}},
 	}))
 	starting := until(c, reaches(scheduler.TaskStarting))

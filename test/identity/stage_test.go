@@ -88,17 +88,15 @@ func (s *stage) grant(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile("../../examples/rbac.yaml")
 	require.NoError(t, err)
-	folders := map[string]string{
-		"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
-		"Role": "namespaces/kube-system/roles", "RoleBinding": "namespaces/kube-system/rolebindings",
-	}
 	for _, document := range strings.Split(string(text), "\n---\n") {
-		var kind metav1.TypeMeta
-		require.NoError(t, yaml.Unmarshal([]byte(document), &kind))
+		var object metav1.PartialObjectMetadata
+		require.NoError(t, yaml.Unmarshal([]byte(document), &object))
 		body, err := yaml.YAMLToJSON([]byte(document))
 		require.NoError(t, err)
-		path := "/apis/rbac.authorization.k8s.io/v1/" + folders[kind.Kind]
-		require.NoError(t, s.Kube.Client().RbacV1().RESTClient().Post().AbsPath(path).Body(body).Do(t.Context()).Error())
+		s.eventually(t, "the API server to take "+object.Kind+" "+object.Name, func(ctx context.Context) error {
+			return s.Kube.Client().RbacV1().RESTClient().Post().NamespaceIfScoped(object.Namespace, object.Namespace != "").
+				Resource(strings.ToLower(object.Kind) + "s").Body(body).Do(ctx).Error()
+		})
 	}
 }
 

@@ -1,0 +1,128 @@
+package scheduler
+
+import (
+	"slices"
+	"time"
+)
+
+// reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
+const reviveEvery = 5 * time.Second
+
+// peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing: only an offer can
+// tell that a lost agent has come back under a new ID, or bring reservations that nobody remembers.
+const peekFor = 30 * time.Second
+
+// announcement is what Mesos is told of us that pools decide.
+type announcement struct {
+	roles []Role
+	gpus  bool
+	call  retry
+}
+
+func (c *Core) announcement() announcement {
+	var a announcement
+	for _, p := range c.pools {
+		a.roles = append(a.roles, p.Role)
+		a.gpus = a.gpus || p.Resources.GPUs > 0
+	}
+	slices.Sort(a.roles)
+	a.roles = slices.Compact(a.roles)
+	return a
+}
+
+// announceTries is how often a change of our roles is told: a call can be lost, and nothing answers it.
+const announceTries = 3
+
+// announceRoles tells Mesos of roles, and of a need for GPUs, that pools have added or removed.
+func (c *Core) announceRoles(now time.Time) {
+	if !c.connected || c.meta.Teardown != "" {
+		return
+	}
+	if a := c.announcement(); !slices.Equal(a.roles, c.announced.roles) || a.gpus != c.announced.gpus {
+		c.announced = a
+		c.announced.call = retry{next: now}
+	}
+	if call := &c.announced.call; !call.next.IsZero() && call.due(now) && call.attempts < announceTries {
+		call.tried(now)
+		c.call(UpdateFramework{Roles: c.announced.roles, GPUs: c.announced.gpus, Why: "pools have changed"})
+	}
+}
+
+// callFailed takes back what a call would have changed, so that it is made again.
+func (c *Core) callFailed(now time.Time, e CallFailed) {
+	switch call := e.Call.(type) {
+	case Revive:
+		for _, role := range call.Roles {
+			c.suppressed[role] = true
+		}
+		c.revived = now
+	case Suppress:
+		for _, role := range call.Roles {
+			delete(c.suppressed, role)
+		}
+		c.quiet = now.Add(reviveEvery)
+	}
+}
+
+// signalDemand tells the master whether we want offers.
+func (c *Core) signalDemand(now time.Time) {
+	if !c.connected || c.meta.Teardown == TornDown {
+		return
+	}
+	wanted := c.wantedRoles(now)
+	any := false
+	for _, want := range wanted {
+		any = any || want
+	}
+	c.freed = c.freed && any
+	var revive, suppress []Role
+	for _, role := range sortedKeys(wanted) {
+		switch {
+		case wanted[role] && (c.suppressed[role] || c.freed) && !now.Before(c.revived.Add(reviveEvery)):
+			revive = append(revive, role)
+			delete(c.suppressed, role)
+		case !wanted[role] && !c.suppressed[role] && !now.Before(c.quiet):
+			suppress = append(suppress, role)
+			c.suppressed[role] = true
+		}
+	}
+	if len(suppress) > 0 {
+		c.call(Suppress{Roles: suppress, Why: "no node is missing"})
+	}
+	if len(revive) > 0 {
+		c.revived, c.freed = now, false
+		c.call(Revive{Roles: revive, Why: "nodes are missing"})
+	}
+}
+
+// wantedRoles says of each role whether offers to it are wanted: for a node that is missing or grows, or to give
+// reservations back.
+func (c *Core) wantedRoles(now time.Time) map[Role]bool {
+	wanted := map[Role]bool{}
+	for _, p := range c.pools {
+		want := c.missing(p, now) > 0 || c.grows(p)
+		wanted[p.Role] = wanted[p.Role] || want || !c.teardown.sweep.IsZero()
+	}
+	for _, r := range c.returning {
+		wanted[r.role] = wanted[r.role] || !r.offered && (!r.overdue || now.Before(c.peek))
+	}
+	if now.Before(c.peek) {
+		for _, p := range c.pools {
+			wanted[p.Role] = wanted[p.Role] || p.reserves()
+		}
+		for _, n := range c.active() {
+			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost
+		}
+	}
+	return wanted
+}
+
+// reserves reports whether reservations of the pool may be on agents without a node of it.
+func (p *pool) reserves() bool {
+	return p.Reserve || p.Rollout.Previous != nil && p.Rollout.Previous.Reserve
+}
+
+// grows reports whether a node of the pool waits for room on its agent.
+func (c *Core) grows(p *pool) bool {
+	return p.rolls() && slices.ContainsFunc(c.active(), func(n *node) bool { return n.pool == p && !n.resize.since.IsZero() && n.resizes() })
+}

@@ -1,0 +1,147 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A pool with reserve: true reserves the resources of a node in the ACCEPT that launches it. The labels of a reservation
+// say for which framework, pool and node it was made. What nobody owns any more is given back when it is offered.
+
+// The labels of our reservations.
+const (
+	labelFramework = "framework"
+	labelPool      = "pool"
+	labelNode      = "node"
+)
+
+// returning is a host whose reservations nobody owns any more: an offer of it is awaited, to give them back.
+type returning struct {
+	role Role
+	pool PoolName
+	// offered: an offer has come. until is when no further one is awaited; zero: not set yet.
+	offered bool
+	until   time.Time
+	// overdue: no offer has come in time; it is looked for from time to time.
+	overdue bool
+}
+
+const (
+	// returnSettle is how long after an offer its host is watched for what was not given back; returnPatience how long a
+	// first offer is asked for all the time.
+	returnSettle   = time.Minute
+	returnPatience = 15 * time.Minute
+	// returnRefuse is the filter of an ACCEPT that gives back, so that a loss of it shows.
+	returnRefuse = 5 * time.Second
+)
+
+// ownedBy is the pool for which this framework has reserved an entry dynamically; empty: it has not.
+func ownedBy(framework FrameworkID, r *Resource) PoolName {
+	at := len(r.Reservations) - 1
+	if at < 0 || !r.Reservations[at].Dynamic || framework == "" {
+		return ""
+	}
+	labels := r.Reservations[at].Labels
+	ours := false
+	var pool PoolName
+	for i := range labels {
+		switch labels[i].Key {
+		case labelFramework:
+			ours = labels[i].Value == string(framework)
+		case labelPool:
+			pool = PoolName(labels[i].Value)
+		}
+	}
+	if !ours {
+		return ""
+	}
+	return pool
+}
+
+// reserve says what has to be reserved before the node uses what was taken for it, and what it uses then. A reservation
+// below a static one refines it.
+func (c *Core) reserve(n *node, taken []Resource) (reserve, reserved []Resource) {
+	if !n.pool.Reserve {
+		return nil, taken
+	}
+	for _, r := range taken {
+		at := len(r.Reservations) - 1
+		if at >= 0 && r.Reservations[at].Role == n.pool.Role {
+			reserved = append(reserved, r) // for the role already, by us or by an operator
+			continue
+		}
+		r.Reservations = append(slices.Clone(r.Reservations), Reservation{
+			Role: n.pool.Role, Dynamic: true, Principal: c.config.Principal,
+			Labels: []Label{{labelFramework, string(c.meta.FrameworkID)}, {labelPool, string(n.Pool)}, {labelNode, string(n.Name)}},
+		})
+		reserve, reserved = append(reserve, r), append(reserved, r)
+	}
+	return reserve, reserved
+}
+
+// leftover are the entries that this framework has reserved and nobody owns.
+func (c *Core) leftover(now time.Time, s *supply, entries []Resource) []Resource {
+	var over []Resource
+	for i := range entries {
+		r := &entries[i]
+		owner := ownedBy(c.meta.FrameworkID, r)
+		if owner == "" || r.Special != "" || (r.Amount <= 0 && len(r.Ranges) == 0) {
+			continue
+		}
+		if !c.keeps(now, owner, s) {
+			over = append(over, *r)
+		}
+	}
+	return over
+}
+
+// keeps reports whether a pool keeps what it has reserved on the supply's host and does not use: it misses a node, and could
+// have it there as soon as something that passes has passed.
+func (c *Core) keeps(now time.Time, owner PoolName, s *supply) bool {
+	p := c.pools[owner]
+	if p == nil || p.Deleted || !p.Reserve || p.Role != s.role || c.meta.Teardown != "" {
+		return false
+	}
+	if s.occupant != nil {
+		// Of its own node it is what that does not need any more, unless the node is to grow or to be launched again here.
+		return s.occupant.pool == p && (s.occupant.retired() || s.occupant.resizes())
+	}
+	return c.missing(p, now) > 0
+}
+
+// giveBack answers a supply that holds reservations which nobody owns by giving them back.
+func (c *Core) giveBack(now time.Time, s *supply) bool {
+	over := c.leftover(now, s, s.resources)
+	if len(over) == 0 {
+		return false
+	}
+	c.call(Accept{Agent: s.agent, Offers: s.offers, Unreserve: over, Refuse: returnRefuse, Why: "no pool owns the reservations any more"})
+	c.note(Note{Agent: s.agent, Text: "gives reservations on host " + string(s.host) + " back: " + list(over)})
+	s.answered = true
+	return true
+}
+
+// watchReturns notes that offers of a host have come, and forgets hosts from which enough has been heard.
+func (c *Core) watchReturns(now time.Time, supplies []*supply) {
+	for _, s := range supplies {
+		if r := c.returning[s.host]; r != nil && r.role == s.role && !r.offered {
+			r.offered, r.overdue, r.until = true, false, now.Add(returnSettle)
+		}
+	}
+	for _, host := range sortedKeys(c.returning) {
+		r := c.returning[host]
+		switch {
+		case r.until.IsZero():
+			r.until = now.Add(returnPatience)
+		case now.Before(r.until) || r.overdue:
+		case r.offered:
+			delete(c.returning, host)
+		default:
+			r.overdue = true
+			c.note(Note{Pool: r.pool, Alarm: true, Text: fmt.Sprintf(
+				"reservations for the role %s may be left on host %s: its agent has offered nothing for %s. They are given back when it does; if the pool is deleted by then, give them back by hand (UNRESERVE_RESOURCES)",
+				r.role, host, returnPatience)})
+		}
+	}
+}
