@@ -19,6 +19,8 @@ type Config struct {
 	RefuseUnfit time.Duration
 	// StopGrace is the grace of the kill that ends a drained node: for its kubelet, DaemonSet and static pods.
 	StopGrace time.Duration
+	// JoinByToken lets executors ask for bootstrap tokens.
+	JoinByToken bool
 	// Principal is ours in Mesos, which reservations carry; empty: there is none.
 	Principal string
 	// Setup is what the framework's options add to every executor; it is kept in each node's record.
@@ -67,6 +69,7 @@ type Core struct {
 	kube       map[Hostname]KubeNode
 	kubeSynced bool
 	strays     map[Hostname]*retry // Node objects of ours without a record, being deleted
+	requests   map[string]*request // for certificates, by the name of the request
 
 	// What this Step has observed and must answer.
 	acks    []Acknowledge
@@ -138,6 +141,8 @@ type node struct {
 	forget    retry
 	// forgotten: the Kubernetes Node is gone.
 	forgotten bool
+	// identity is how far it has come in becoming a member of the Kubernetes cluster (identity.go).
+	identity identity
 
 	mark   retry
 	marked int // the pool's edits that the Node object agrees with
@@ -167,6 +172,7 @@ func New(config Config, saved State) (*Core, error) {
 		refusals:    map[offeredTo]refused{},
 		kube:        map[Hostname]KubeNode{},
 		strays:      map[Hostname]*retry{},
+		requests:    map[string]*request{},
 		dirtyPools:  map[PoolName]bool{},
 		dirtyNodes:  map[NodeName]bool{},
 	}
@@ -225,7 +231,7 @@ func (c *Core) restore(record Node) error {
 			record.LastTask = max(record.LastTask, number)
 		}
 	}
-	c.add(&node{Node: record, number: number})
+	c.add(&node{Node: record, number: number, identity: c.recalled(record)})
 	return nil
 }
 

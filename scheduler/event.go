@@ -168,6 +168,8 @@ type KubeNode struct {
 	// ReadyWhy is the message of the Ready condition.
 	ReadyWhy      string
 	Unschedulable bool
+	// Starting: it has the starting taint.
+	Starting bool
 	// AllocatableCPU counts thousandths of a CPU, AllocatableMem bytes.
 	AllocatableCPU int64
 	AllocatableMem int64

@@ -32,6 +32,7 @@ func (c *Core) wake(now time.Time) time.Time {
 	for agent, w := range c.maintenance {
 		c.windowWake(&a, agent, w)
 	}
+	c.identityWake(&a)
 	if c.connected {
 		a.at(c.reconcileNext)
 		for _, o := range c.orphans {
