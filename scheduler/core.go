@@ -47,6 +47,7 @@ type Core struct {
 	order  []*node
 	hosts  map[Hostname]*node
 	agents map[AgentID]*node
+	tokens map[string]*node // by the public half of their bootstrap tokens
 
 	connected     bool
 	master        string
@@ -165,6 +166,7 @@ func New(config Config, saved State) (*Core, error) {
 		nodes:       map[NodeName]*node{},
 		hosts:       map[Hostname]*node{},
 		agents:      map[AgentID]*node{},
+		tokens:      map[string]*node{},
 		suppressed:  map[Role]bool{},
 		orphans:     map[TaskID]*orphan{},
 		returning:   map[Hostname]*returning{},
@@ -240,6 +242,7 @@ func (c *Core) add(n *node) {
 	n.pool = c.pools[n.Pool]
 	c.nodes[n.Name], c.hosts[n.Host] = n, n
 	c.agents[n.Agent] = n
+	c.tokens[c.tokenID(n)] = n
 	c.order = append(c.order, n)
 	n.unsettled, c.unsettled, c.unsorted, c.counted = true, append(c.unsettled, n), true, false
 }
@@ -322,6 +325,7 @@ func (c *Core) bury(now time.Time, n *node) {
 	if c.agents[n.Agent] == n {
 		delete(c.agents, n.Agent)
 	}
+	delete(c.tokens, c.tokenID(n))
 	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
 	c.order = slices.Delete(c.order, at, at+1)
 	c.changed(n)

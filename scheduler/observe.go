@@ -36,6 +36,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.kube[e.Node.Host] = e.Node
 		c.stray(now, e.Node)
 		if n := c.hosts[e.Node.Host]; n != nil {
+			c.touch(n)
 			c.readiness(now, n)
 			c.watchDrift(n, e.Node)
 		}
