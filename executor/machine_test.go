@@ -94,6 +94,7 @@ func (w *world) run(d *datadriven.TestData) {
 		if d.HasArg("wait") {
 			spec.Drain.Then = kubelet.Wait
 		}
+		spec.FenceAfter = kubelet.Duration(duration("fence"))
 		data, err := json.Marshal(spec)
 		require.NoError(w.t, err)
 		if text != "" {
@@ -130,7 +131,24 @@ func (w *world) run(d *datadriven.TestData) {
 func (w *world) simple(d *datadriven.TestData, text string) {
 	var left int
 	d.MaybeScanArgs(w.t, "left", &left)
+	var away string
+	if d.HasArg("away") {
+		text, away = "", text
+	}
+	node := NodeView{Why: text}
+	if d.Cmd == "node" {
+		node.State = map[string]NodeState{"missing": NodeMissing, "not-ready": NodeNotReady, "ready": NodeReady}[d.CmdArgs[0].Key]
+	}
 	events := map[string]Event{
+		"cordoned":         Cordoned{Fresh: !d.HasArg("before")},
+		"uncordoned":       Uncordoned{},
+		"room-progress":    RoomProgressed{PodsLeft: left, Blocked: lines(text)},
+		"room-made":        RoomMade{},
+		"room-failed":      RoomFailed{Why: text},
+		"server-answered":  ServerAnswered{},
+		"server-silent":    ServerSilent{Why: text},
+		"looked":           Looked{Found: text},
+		"node":             NodeLooked{Run: w.run_, Node: node},
 		"agent-lost":       AgentLost{Why: text},
 		"interrupted":      Interrupted{Why: text},
 		"prepare-waits":    PreparationWaited{Why: text},
@@ -139,7 +157,7 @@ func (w *world) simple(d *datadriven.TestData, text string) {
 		"healthy":          KubeletProbed{Run: w.run_, Healthy: true},
 		"unhealthy":        KubeletProbed{Run: w.run_, Why: text},
 		"exited":           KubeletExited{Run: w.run_, Why: "exit status 1", Lines: strings.Split(text, "\n")},
-		"drain-progress":   DrainProgressed{PodsLeft: left, Blocked: strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })},
+		"drain-progress":   DrainProgressed{PodsLeft: left, Blocked: lines(text), Away: away, Why: strings.Join(append(lines(fmt.Sprintf("%d pods left", left)), lines(text+away)...), "; ")},
 		"drained":          Drained{},
 		"drain-failed":     DrainFailed{Why: text},
 		"pods-stopped":     PodsStopped{},
@@ -159,6 +177,10 @@ func (w *world) simple(d *datadriven.TestData, text string) {
 		w.beats = false
 	}
 	w.step(event)
+}
+
+func lines(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
 func (w *world) agent(event execapi.Event) { w.step(AgentSaid{event}) }
