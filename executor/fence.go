@@ -23,7 +23,7 @@ const longestAsk = 30 * time.Second
 // done so behind our back.
 func (m *Machine) fence() {
 	s := &m.server
-	if m.connected || m.spec == nil || m.spec.FenceAfter == 0 || m.worker.run == 0 || m.stage.at != serving {
+	if m.connected || m.spec == nil || m.spec.FenceAfter == 0 || len(m.live()) == 0 || m.stage.at != serving {
 		return
 	}
 	after := time.Duration(m.spec.FenceAfter)
@@ -40,7 +40,7 @@ func (m *Machine) fence() {
 		m.finish(end{why: why, state: execapi.TaskFailed, message: why + ": the kubelet and its pods have ended", skip: why})
 		return
 	}
-	if !s.asking && m.past(s.askedAt.Add(max(time.Second, min(after/4, longestAsk)))) {
+	if m.preparation == prepared && !s.asking && m.past(s.askedAt.Add(max(time.Second, min(after/4, longestAsk)))) {
 		s.asking, s.askedAt = true, m.now
 		m.do(AskServer{})
 	}

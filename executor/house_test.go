@@ -260,12 +260,21 @@ type goodCluster struct {
 	err  error
 	pods []string
 	did  []string
+
+	asked int
 }
 
 func (c *goodCluster) Node(context.Context, kubelet.Spec) (NodeView, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked++
 	return c.view, c.err
+}
+
+func (c *goodCluster) questions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked
 }
 
 func (c *goodCluster) Pods(context.Context, kubelet.Spec) ([]string, error) {

@@ -124,7 +124,8 @@ func TestCutOffFromEverybodyItEndsItself(t *testing.T) {
 	h.agent.await(t, "t1 RUNNING healthy")
 	pid := h.pid()
 	h.agent.say(execapi.Disconnected{Why: "the agent is away"})
-	time.Sleep(2 * time.Second) // longer than the fence: the API server answers all the time
+	asked := h.cluster.questions()
+	eventually(t, "longer than the fence, a question a second is answered", func() bool { return h.cluster.questions() >= asked+4 })
 	assert.True(t, alive(pid))
 	h.cluster.say(NodeView{}, errors.New("no route to host"))
 	eventually(t, "the kubelet ends", func() bool { return !alive(pid) })

@@ -15,6 +15,9 @@ func (m *Machine) observe(event Event) {
 	case AgentSaid:
 		m.observeAgent(e.Event)
 	case AgentLost:
+		if m.connected {
+			m.awaySince = m.now
+		}
 		m.connected, m.lost = false, e.Why
 	case Interrupted:
 		m.shutDown(e.Why)
