@@ -3,6 +3,7 @@ package executor
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ import (
 func TestNoFaultMakesItLie(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newUniverse(t)
+		if rapid.Bool().Draw(t, "begins in good health") {
+			w.settle()
+		}
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			if w.exited {
 				break
@@ -81,6 +85,32 @@ func newUniverse(t *rapid.T) *universe {
 		t:          t, machine: NewMachine(Settings{Checkpoint: true, RecoveryTimeout: 15 * time.Minute, ShutdownGrace: 20 * time.Second}),
 		now: time.Unix(0, 0), underWay: map[string]bool{}, over: map[string]bool{},
 	}
+}
+
+// settle is the life up to a healthy kubelet with a few tasks, from where it gets interesting.
+func (w *universe) settle() {
+	w.subscribe()
+	for range rapid.IntRange(1, 4).Draw(w.t, "tasks") {
+		w.launch(rapid.Int64Range(0, 1000).Draw(w.t, "cpus"))
+	}
+	w.queue = slices.DeleteFunc(w.queue, func(e Event) bool {
+		switch e.(type) {
+		case Prepared, PreparationFailed:
+			return true
+		}
+		return false
+	})
+	w.deliver(Prepared{Host: hostOfAll})
+	w.beat()
+}
+
+var hostOfAll = kubelet.Host{MilliCPU: 4000, MemoryBytes: 1 << 33}
+
+func (w *universe) launch(milliCPU int64) {
+	w.launched++
+	w.step(AgentSaid{execapi.Launched{Task: execapi.Task{
+		ID: fmt.Sprintf("t%d", w.launched), Resources: execapi.Resources{CPUs: milliCPU, Mem: 100_000},
+	}}})
 }
 
 // turn lets one thing happen.
@@ -182,21 +212,19 @@ func (w *universe) deliverRoom(event Event) {
 
 func (w *universe) agentSays() {
 	if !w.subscribed {
-		w.subscribe()
+		if w.launched == 0 || rapid.IntRange(0, 3).Draw(w.t, "is back") == 0 {
+			w.subscribe()
+		}
 		return
 	}
 	switch what := rapid.SampledFrom([]string{"launch", "launch", "kill", "kill", "disconnect", "message", "shutdown", "lost"}).Draw(w.t, "agent"); what {
 	case "launch":
-		w.launched++
-		w.step(AgentSaid{execapi.Launched{Task: execapi.Task{
-			ID:        fmt.Sprintf("t%d", w.launched),
-			Resources: execapi.Resources{CPUs: rapid.Int64Range(0, 2500).Draw(w.t, "cpus"), Mem: 1000},
-		}}})
+		w.launch(rapid.Int64Range(0, 2500).Draw(w.t, "cpus"))
 	case "kill":
 		if w.launched == 0 {
 			return
 		}
-		graceSet := rapid.Bool().Draw(w.t, "grace")
+		graceSet := rapid.IntRange(0, 3).Draw(w.t, "grace") == 0
 		if w.firstKill.IsZero() {
 			w.firstKill = w.now
 		}
@@ -300,7 +328,7 @@ func (w *universe) perform(action Action) {
 	}
 	switch a := action.(type) {
 	case Prepare:
-		begin("prepare", Prepared{Host: kubelet.Host{MilliCPU: 4000, MemoryBytes: 1 << 33}}, PreparationFailed{Why: "bad disk"})
+		begin("prepare", Prepared{Host: hostOfAll}, PreparationFailed{Why: "bad disk"})
 	case StartKubelet:
 		w.demand(w.ours && w.kubelet == 0, "started twice, or on a host that is not ours")
 		inTime := w.firstKill.IsZero() || w.now.Sub(w.firstKill) < time.Minute
@@ -326,6 +354,7 @@ func (w *universe) perform(action Action) {
 		begin("look", Looked{}, Looked{Found: "1 pods were still there"})
 	case StopKubelet:
 		w.demand(w.kubelet != 0 && (!w.stopping || w.hurried), "stopped twice, or when there is none")
+		w.demand(w.fenced || !strings.HasPrefix(a.Why, "fenced"), "fenced too early")
 		if strings.HasPrefix(a.Why, "not healthy") {
 			w.failures++
 		}
