@@ -30,7 +30,7 @@ func (l *loop) cordon(ctx context.Context, unschedulable bool) {
 	changed, err := l.room.Cordon(ctx, l.host.spec, unschedulable)
 	switch {
 	case err != nil:
-		l.tell(RoomFailed{Why: err.Error()})
+		l.tell(RoomFailed{Why: err.Error(), Unsure: changed})
 	case unschedulable:
 		l.tell(Cordoned{Fresh: changed})
 	default:

@@ -76,8 +76,11 @@ type (
 	// RoomMade: what is left on the node fits the smaller slice, or cannot be evicted, which the Note says then.
 	RoomMade struct{ Note string }
 
-	// RoomFailed: Cordon, Uncordon or MakeRoom ended without being done.
-	RoomFailed struct{ Why string }
+	// RoomFailed: Cordon, Uncordon or MakeRoom ended without being done. Unsure says of a Cordon that it may be done all the same.
+	RoomFailed struct {
+		Why    string
+		Unsure bool
+	}
 
 	// ServerAnswered: the API server answered the last AskServer.
 	ServerAnswered struct{}

@@ -235,7 +235,7 @@ func TestARealNodeFromLaunchToKill(t *testing.T) {
 	s.awaitSubscription(1)
 	t.Logf("subscribed %v after the start", time.Since(began))
 	launched := time.Now()
-	s.agent.launch("t1", 0.75, 700.5)
+	s.agent.launch("t1", 0.75, 700.5, 800.5)
 	s.awaitStatus("t1 RUNNING")
 	t.Logf("RUNNING %v after LAUNCH", time.Since(launched))
 	s.awaitAllocatable("750m", "734527488") // 700.5 × 2^20
@@ -251,10 +251,13 @@ func TestARealNodeFromLaunchToKill(t *testing.T) {
 	s.web(3)
 	before := s.awaitRunning(3)
 	launched = time.Now()
-	s.agent.launch("t2", 0.25, 323.5)
+	s.agent.launch("t2", 0.25, 323.5, 223.5)
 	s.awaitStatus("t2 RUNNING")
 	t.Logf("grown %v after LAUNCH", time.Since(launched))
 	s.awaitAllocatable("1", "1Gi")
+	node, err = s.node(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 1<<30, node.Status.Allocatable.StorageEphemeral().Value())
 
 	s.agent.outage(1500 * time.Millisecond)
 	s.await("subscription", func(context.Context) error {

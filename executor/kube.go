@@ -167,7 +167,8 @@ func (kubeNode) Cordon(ctx context.Context, spec kubelet.Spec, unschedulable boo
 		"spec":     map[string]any{"unschedulable": unschedulable},
 	}
 	if err := client.Do(ctx, http.MethodPatch, nodePath(spec), api.MergePatch, patch, nil); err != nil {
-		return false, fmt.Errorf("change unschedulable of Node %s to %t: %w", spec.Host, unschedulable, err)
+		refusal := (*apierrors.StatusError)(nil)
+		return !errors.As(err, &refusal), fmt.Errorf("change unschedulable of Node %s to %t: %w", spec.Host, unschedulable, err)
 	}
 	return true, nil
 }

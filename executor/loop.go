@@ -29,7 +29,8 @@ type Drainer interface {
 
 // Room is what a node has of it at the API server.
 type Room interface {
-	// Cordon makes the Node of the Spec unschedulable, or schedulable again; changed: it was not before.
+	// Cordon makes the Node of the Spec unschedulable, or schedulable again; changed: it was not before. With an
+	// error, changed says that it may have been changed all the same.
 	Cordon(ctx context.Context, spec kubelet.Spec, unschedulable bool) (changed bool, err error)
 	// MakeRoom evicts pods until those that are left ask for no more than the slice, or ctx is done. note says that they still do,
 	// because of pods that cannot be evicted. progress may be called at any time until MakeRoom returns.

@@ -107,6 +107,8 @@ func (w *world) run(d *datadriven.TestData) {
 		task := execapi.Task{ID: word(), KillGrace: duration("kill-grace")}
 		d.MaybeScanArgs(w.t, "cpus", &task.Resources.CPUs)
 		d.MaybeScanArgs(w.t, "mem", &task.Resources.Mem)
+		d.MaybeScanArgs(w.t, "disk", &task.Resources.Disk)
+		d.MaybeScanArgs(w.t, "gpus", &task.Resources.GPUs)
 		w.agent(execapi.Launched{Task: task})
 	case "kill":
 		w.agent(execapi.Killed{Task: word(), Grace: duration("grace"), GraceSet: d.HasArg("grace")})
@@ -144,7 +146,7 @@ func (w *world) simple(d *datadriven.TestData, text string) {
 		"uncordoned":       Uncordoned{},
 		"room-progress":    RoomProgressed{PodsLeft: left, Blocked: lines(text)},
 		"room-made":        RoomMade{},
-		"room-failed":      RoomFailed{Why: text},
+		"room-failed":      RoomFailed{Why: text, Unsure: d.HasArg("unsure")},
 		"server-answered":  ServerAnswered{},
 		"server-silent":    ServerSilent{Why: text},
 		"looked":           Looked{Found: text},

@@ -169,6 +169,7 @@ func (m *Machine) observeRoom(event Event) {
 			m.note("%s", e.Note)
 		}
 	case RoomFailed:
+		r.cordoned = r.cordoned || (job == cordoning && e.Unsure)
 		if off {
 			return
 		}

@@ -205,6 +205,8 @@ func (w *universe) deliverRoom(event Event) {
 		w.cordoned = w.cordoned || e.Fresh
 	case Uncordoned:
 		w.cordoned = false
+	case RoomFailed:
+		w.cordoned = w.cordoned || e.Unsure
 	case RoomMade:
 		w.room = w.asked
 	}
@@ -338,7 +340,8 @@ func (w *universe) perform(action Action) {
 		}
 		w.kubelet, w.slice, w.room = a.Run, a.Slice, a.Slice
 	case Cordon:
-		begin("room", Cordoned{Fresh: rapid.Bool().Draw(w.t, "fresh")}, RoomFailed{Why: "500"})
+		fresh := rapid.Bool().Draw(w.t, "fresh")
+		begin("room", Cordoned{Fresh: fresh}, RoomFailed{Why: "500", Unsure: fresh})
 	case Uncordon:
 		w.demand(w.cordoned && !w.draining, "somebody else's cordon, or that of a drain, taken back")
 		begin("room", Uncordoned{}, RoomFailed{Why: "500"})

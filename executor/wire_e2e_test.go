@@ -155,14 +155,18 @@ func (a *wireAgent) say(event *executor.Event) {
 	a.stream <- event
 }
 
-func (a *wireAgent) launch(task string, cpus, mebibytes float64) {
+// launch sends a LAUNCH; memory and disk are in MiB.
+func (a *wireAgent) launch(task string, cpus, mebibytes float64, disk ...float64) {
 	scalar := func(name string, value float64) mesos.Resource {
 		kind := mesos.SCALAR
 		return mesos.Resource{Name: name, Type: &kind, Scalar: &mesos.Value_Scalar{Value: value}}
 	}
+	resources := []mesos.Resource{scalar("cpus", cpus), scalar("mem", mebibytes)}
+	for _, amount := range disk {
+		resources = append(resources, scalar("disk", amount))
+	}
 	a.say(&executor.Event{Type: executor.Event_LAUNCH, Launch: &executor.Event_Launch{Task: mesos.TaskInfo{
-		Name: task, TaskID: mesos.TaskID{Value: task}, AgentID: mesos.AgentID{Value: "agent-1"},
-		Resources: []mesos.Resource{scalar("cpus", cpus), scalar("mem", mebibytes)},
+		Name: task, TaskID: mesos.TaskID{Value: task}, AgentID: mesos.AgentID{Value: "agent-1"}, Resources: resources,
 	}}})
 }
 
