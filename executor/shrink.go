@@ -45,6 +45,18 @@ func (r *room) hurry(by time.Time, first bool) {
 	r.by = by
 }
 
+// detail is where the making of room stands; empty until something is known.
+func (r *room) detail() string {
+	var known []string
+	if r.podsLeft > 0 {
+		known = append(known, fmt.Sprintf("%d pods have to leave", r.podsLeft))
+	}
+	if len(r.blocked) > 0 {
+		known = append(known, "blocked: "+strings.Join(r.blocked, "; "))
+	}
+	return strings.Join(known, "; ")
+}
+
 // leaving are the tasks that were killed, while others stay, and whose share is not given back yet.
 func (m *Machine) leaving() []*task {
 	if m.end != nil {
@@ -126,11 +138,7 @@ func (m *Machine) makeRoom() {
 		r.made, r.failures, r.podsLeft, r.blocked = false, 0, 0, nil
 		return
 	}
-	detail := fmt.Sprintf("%d pods have to leave", r.podsLeft)
-	if len(r.blocked) > 0 {
-		detail += "; blocked: " + strings.Join(r.blocked, "; ")
-	}
-	m.tell(leaving, fmt.Sprintf("making room for %v", slice), detail, r.podsLeft, r.blocked)
+	m.tell(leaving, fmt.Sprintf("making room for %v", slice), r.detail(), r.podsLeft, r.blocked)
 	if r.closed && r.job == idle && m.past(r.retryAt) {
 		r.job = making
 		m.do(MakeRoom{Slice: slice, Why: "tasks were killed"})
