@@ -120,7 +120,7 @@ func TestARealNodeGrowsAndShrinks(t *testing.T) {
 	assert.Equal(t, oldest, s.awaitApp("web", 1), "untouched")
 	assert.Equal(t, important, s.awaitApp("important", 1), "untouched")
 	assert.Equal(t, daemons, s.awaitApp("daemon", 1), "untouched")
-	assert.Contains(t, s.agent.told(), "2 pods have to leave")
+	assert.Contains(t, s.agent.told(), "making room for 500m CPU, 536870912 bytes of memory")
 	assert.Equal(t, int64(512<<20), s.podsLimit())
 
 	began = time.Now()
