@@ -100,6 +100,7 @@ func (l *loop) watchNode(ctx context.Context, run int) {
 		switch {
 		case view.State == NodeReady:
 			interval = nodeSeldom
+			l.giveBack() // what the question took
 		case interval == nodeSeldom, err != nil:
 			interval = nodeDoubt
 		}

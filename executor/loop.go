@@ -211,9 +211,7 @@ func (l *loop) startKubelet(a StartKubelet) {
 			l.tell(KubeletProbed{Run: a.Run, Healthy: healthy, Why: why})
 			if healthy && isNew { // the long quiet begins
 				isNew = false
-				if err := giveBackMemory("/proc/self"); err != nil {
-					l.log.Warnf("this process is larger than it needs to be: %v", err)
-				}
+				l.giveBack()
 			}
 		})
 	})
@@ -222,6 +220,12 @@ func (l *loop) startKubelet(a StartKubelet) {
 		stop()
 		l.tell(KubeletExited{Run: a.Run, Why: process.why, Lines: l.host.output.Last()})
 	})
+}
+
+func (l *loop) giveBack() {
+	if err := giveBackMemory("/proc/self"); err != nil {
+		l.log.Warnf("this process is larger than it needs to be: %v", err)
+	}
 }
 
 func (l *loop) sendUpdate(ctx context.Context, status execapi.Status) {
