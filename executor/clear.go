@@ -98,7 +98,7 @@ func (c *clearing) run(ctx context.Context, changes <-chan func(), progress func
 	defer timer.Stop()
 	for {
 		leave, fits := leavers(c.present(), c.slice)
-		if c.synced && c.listed == nil && len(leave) == 0 {
+		if c.synced && c.listed == nil && c.trouble == "" && len(leave) == 0 {
 			return c.note(fits), nil
 		}
 		wait := time.Minute

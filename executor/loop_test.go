@@ -106,7 +106,7 @@ func TestAStrangersHealthzIsNoHealth(t *testing.T) {
 
 func TestAKubeletThatCannotJoinIsGivenUpWithTheReason(t *testing.T) {
 	h := open(t, func(h *house) {
-		h.spec.Restart.StartTimeout = kubelet.Duration(100 * time.Millisecond)
+		h.spec.Restart.StartTimeout = kubelet.Duration(3 * time.Second)
 		h.spec.Restart.Failures = 1
 	})
 	h.cluster.say(NodeView{State: NodeMissing, Why: "the API server refuses the kubelet's credentials: Unauthorized"}, nil)
@@ -114,7 +114,7 @@ func TestAKubeletThatCannotJoinIsGivenUpWithTheReason(t *testing.T) {
 	h.launch("t1", 1000, 512)
 	h.awaitEnd()
 	assert.Equal(t, execapi.TaskFailed, h.agent.last().State)
-	assert.Contains(t, h.agent.last().Message, "it answers, but has not joined in 100ms: the API server refuses the kubelet's credentials: Unauthorized")
+	assert.Contains(t, h.agent.last().Message, "it answers, but has not joined in 3s: the API server refuses the kubelet's credentials: Unauthorized")
 }
 
 func TestCutOffFromEverybodyItEndsItself(t *testing.T) {

@@ -24,7 +24,7 @@ func probe(ctx context.Context, port, pid int, tell func(healthy bool, why strin
 	url := fmt.Sprintf("http://127.0.0.1:%d/healthz", port)
 	interval := probeOften
 	var told time.Time
-	before, known := "", false
+	before, known, strange := "", false, false
 	for {
 		why := ask(ctx, client, url)
 		if ctx.Err() != nil {
@@ -33,6 +33,7 @@ func probe(ctx context.Context, port, pid int, tell func(healthy bool, why strin
 		if why == "" && !known {
 			why = strangerAt(port, pid)
 			known = why == "" // it keeps the port as long as it lives
+			strange = !known
 		}
 		if why == "" || why != before || time.Since(told) >= time.Second {
 			tell(why == "", why)
@@ -41,7 +42,7 @@ func probe(ctx context.Context, port, pid int, tell func(healthy bool, why strin
 		switch {
 		case why == "":
 			interval = probeSeldom
-		case interval == probeSeldom:
+		case interval == probeSeldom, strange: // to look for who it is costs more than to ask
 			interval = probeDoubt
 		}
 		if pause(ctx, interval) != nil {
