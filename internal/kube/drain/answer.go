@@ -45,6 +45,11 @@ const (
 	denied
 )
 
+// String is the result's name in metrics.
+func (k answerKind) String() string {
+	return [...]string{"accepted", "gone", "budget", "budgets", "busy", "unanswered", "namespace", "denied"}[k]
+}
+
 // budgetCause marks the cause of a 429 that comes from a budget (policyv1.DisruptionBudgetCause).
 const budgetCause = "DisruptionBudget"
 
