@@ -21,7 +21,7 @@ type Options struct {
 
 // Drainer drains nodes, several at the same time if asked to.
 type Drainer struct {
-	client *api.Client
+	client        *api.Client
 	turns         *turns
 	board         *board
 	stats         *stats

@@ -3,6 +3,8 @@
 package drain_test
 
 import (
+	"bytes"
+	"os"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
 
 	"k8s-framework/internal/kube/drain"
 )
@@ -160,16 +163,19 @@ func drainsAsKubeletThatSeesBudgets(t *testing.T, c *cluster) {
 	node, ns := c.node(t), c.namespace(t)
 	c.pod(t, ns, node.Name, "web-1")
 	c.budget(t, ns, "web", 1, 0)
-	_, err := c.client.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: "see-budgets"},
-		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: []string{"list", "watch"}}},
-	}, metav1.CreateOptions{})
+	text, err := os.ReadFile("../../../examples/rbac-nodes.yaml")
 	require.NoError(t, err)
-	_, err = c.client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "see-budgets"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "see-budgets"},
-		Subjects:   []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: "system:node:" + node.Name}},
-	}, metav1.CreateOptions{})
+	first, second, _ := bytes.Cut(text, []byte("\n---\n"))
+	var role rbacv1.ClusterRole
+	var binding rbacv1.ClusterRoleBinding
+	require.NoError(t, yaml.UnmarshalStrict(first, &role))
+	require.NoError(t, yaml.UnmarshalStrict(second, &binding))
+	require.Equal(t, "system:nodes", binding.Subjects[0].Name)
+	// Only this one: others in this cluster are to be blind.
+	binding.Subjects[0].Kind, binding.Subjects[0].Name = "User", "system:node:"+node.Name
+	_, err = c.client.RbacV1().ClusterRoles().Create(t.Context(), &role, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = c.client.RbacV1().ClusterRoleBindings().Create(t.Context(), &binding, metav1.CreateOptions{})
 	require.NoError(t, err)
 	as, err := kubernetes.NewForConfig(c.kubelet(t, node.Name))
 	require.NoError(t, err)

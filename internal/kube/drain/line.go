@@ -43,7 +43,7 @@ const (
 	longestWait = 5 * time.Second
 	// At a budget that cannot be watched the first wait holds for blindTries refusals, since most budgets free up within
 	// seconds, and then doubles to blindWait, since a drain that is blocked for an hour should not ask all the time.
-	blindTries = 10
+	blindTries = 20
 	blindWait  = 2 * time.Second
 	// A budget that is watched needs asking only in case the watch missed something.
 	watchedWait = 30 * time.Second
