@@ -231,13 +231,18 @@ func (b *board) settle(key budgetKey, uid string, a answerKind, now time.Time) {
 }
 
 // wake is when a pod that waits may be let go although nothing happens before; zero: never.
-func (b *board) wake(key budgetKey, uid string) time.Time {
+func (b *board) wake(key budgetKey, uid string, now time.Time) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l := b.lines[key]; l != nil && len(l.waiting) > 0 && l.waiting[0].uid == uid && !l.asking() {
-		return l.next
+	l := b.lines[key]
+	if l == nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	at := slices.IndexFunc(l.waiting, func(t ticket) bool { return t.uid == uid })
+	if at < 0 {
+		return time.Time{}
+	}
+	return l.wake(at, b.find(key), now)
 }
 
 // stepBack lets others go first while a drain cannot ask.

@@ -265,7 +265,7 @@ func (l *ledger) wake(now time.Time) time.Time {
 		}
 		at := e.next
 		if e.line != (budgetKey{}) && !now.Before(e.next) {
-			if at = l.board.wake(e.line, e.uid); at.IsZero() {
+			if at = l.board.wake(e.line, e.uid, now); at.IsZero() {
 				continue // another one's answer, or a change of the budget, comes first
 			}
 		}

@@ -248,8 +248,10 @@ func TestAsManyPodsAskAsTheBudgetAllows(t *testing.T) {
 	l.watch(map[string]budget{"web": everything("1", 0)})
 	l.asks()
 	l.status("web", everything("2", 2))
-	l.asks("a", "b")
+	l.asks("a")
+	l.asks() // one at a time
 	l.answer(answer{}, "a")
+	l.asks("b")
 	l.status("web", everything("3", 1), "a")
 	l.asks() // b has that place
 	l.status("web", everything("4", 0), "a", "b")
@@ -271,15 +273,27 @@ func TestDrainsShareThePlacesOfABudgetInTheOrderInWhichTheyCame(t *testing.T) {
 	one.asks()
 	two.asks()
 	one.status("web", everything("2", 3))
-	two.asks("a")
-	two.asks()
-	one.asks("c", "d")
-	two.asks()
-	two.answer(by("web"), "a") // somebody else was quicker
-	two.asks()
-	one.answer(answer{}, "c", "d")
-	two.status("web", everything("3", 1), "c", "d")
-	two.asks("b") // a is behind it now
+	two.asks("a") // it is among the first three
+	one.asks()    // one at a time
+	two.answer(answer{}, "a")
+	two.asks() // b is the fourth
+	one.asks("c")
+	one.answer(answer{kind: shut, budget: "web"}, "c") // somebody else was quicker
+	one.asks()
+	one.status("web", everything("3", 1), "a")
+	one.asks("d")
+	one.answer(answer{}, "d")
+	two.status("web", everything("4", 1), "a", "d")
+	two.asks("b") // c is behind it now
+}
+
+func TestASlowAnswerDoesNotHoldTheOthersUp(t *testing.T) {
+	l := newTable(t, ordinary("a", "b")...)
+	l.watch(map[string]budget{"web": everything("1", 2)})
+	l.asks("a")
+	assert.Equal(t, l.now.Add(slowAnswer), l.wake(l.now))
+	l.pass(slowAnswer)
+	l.asks("b")
 }
 
 func TestADrainThatCannotAskIsNotWaitedFor(t *testing.T) {

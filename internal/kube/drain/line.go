@@ -11,6 +11,10 @@ import (
 // the API server writes a pod that it lets go into the status in the same moment. So drains that share a budget ask once for
 // a pod, when there is a place for it; were each to try what the budget allows, most would be refused.
 //
+// One pod asks at a time. The API server writes each eviction into the budget's status, and a call whose write meets another
+// one sleeps for half a second before it tries again, so that many calls at once take longer than one after the other; and
+// its controller, which writes there too, backs off further each time that it loses.
+//
 // Where the budget cannot be seen, one pod at a time asks for all, after a wait that grows with each refusal.
 type line struct {
 	waiting []ticket
@@ -32,6 +36,7 @@ type ticket struct {
 type booking struct {
 	ticket
 	version string    // of the budget when it was booked
+	asked   time.Time // when it asked
 	asking  bool      // its answer is outstanding
 	shown   bool      // the status has accounted for it
 	until   time.Time // when to believe that the status will not show it, once it was let go
@@ -47,6 +52,8 @@ const (
 	blindWait  = 2 * time.Second
 	// A budget that is watched needs asking only in case the watch missed something.
 	watchedWait = 30 * time.Second
+	// slowAnswer is after what time without an answer another pod asks the same budget.
+	slowAnswer = time.Second
 	// shownWithin is how long the status may take to show a pod that was let go. Those that the server lets go without
 	// counting, such as one that was not ready any more, are never shown.
 	shownWithin = 5 * time.Second
@@ -75,17 +82,45 @@ func (l *line) join(t ticket) int {
 
 // admit lets the pod at that place in the line go and ask, if it is its time. b is the budget, or nil if it is not known.
 func (l *line) admit(at int, b *budget, now time.Time) bool {
-	// In the last case the pod asks for all.
-	if at >= l.free(b, now) && (at > 0 || l.asking() || now.Before(l.next)) {
+	switch {
+	case !l.quiet(now).IsZero():
+		return false
+	case at < l.free(b, now):
+	case at > 0 || l.asking() || now.Before(l.next): // or it asks for all
 		return false
 	}
-	taken := booking{ticket: l.waiting[at], asking: true}
+	taken := booking{ticket: l.waiting[at], asking: true, asked: now}
 	if b != nil {
 		taken.version = b.version
 	}
 	l.booked = append(l.booked, taken)
 	l.waiting = slices.Delete(l.waiting, at, at+1)
 	return true
+}
+
+// wake is when the pod at that place may be let go although nothing happens before; zero: never.
+func (l *line) wake(at int, b *budget, now time.Time) time.Time {
+	if until := l.quiet(now); !until.IsZero() {
+		return until
+	}
+	switch {
+	case at < l.free(b, now):
+		return now
+	case at == 0 && !l.asking():
+		return l.next
+	default:
+		return time.Time{}
+	}
+}
+
+// quiet is until when nobody asks, since the budget is answering; zero: now somebody may.
+func (l *line) quiet(now time.Time) (until time.Time) {
+	for _, each := range l.booked {
+		if end := each.asked.Add(slowAnswer); each.asking && now.Before(end) {
+			until = end
+		}
+	}
+	return until
 }
 
 // free is how many places nobody has booked.

@@ -13,7 +13,7 @@ type Stats struct {
 	Blocked map[Cause]int
 	// WaitingForVolumes counts the drains whose pods are gone and whose volumes are still in use.
 	WaitingForVolumes int
-	// Evictions counts the answers to eviction calls, by result: accepted, gone (404, 409), budget (429), budgets (more
+	// Evictions counts the answers to eviction calls, by result: accepted, gone (404, 409), contended (409 of the budget), budget (429), budgets (more
 	// than one guards the pod), namespace (it is being deleted), denied, busy (429, 502, 503, 504), unanswered.
 	Evictions map[string]uint64
 	// Drained counts the drains that ended with a drained node, Undrained those that a deadline, a cancel or an error ended.
