@@ -52,6 +52,7 @@ const (
 	blindWait  = 2 * time.Second
 	// A budget that is watched needs asking only in case the watch missed something.
 	watchedWait = 30 * time.Second
+	perBudget = 1
 	// slowAnswer is after what time without an answer another pod asks the same budget.
 	slowAnswer = time.Second
 	// shownWithin is how long the status may take to show a pod that was let go. Those that the server lets go without
@@ -113,12 +114,20 @@ func (l *line) wake(at int, b *budget, now time.Time) time.Time {
 	}
 }
 
-// quiet is until when nobody asks, since the budget is answering; zero: now somebody may.
+// quiet is until when nobody asks, since the budget answers as many as it should; zero: somebody may now.
 func (l *line) quiet(now time.Time) (until time.Time) {
+	answering := 0
 	for _, each := range l.booked {
-		if end := each.asked.Add(slowAnswer); each.asking && now.Before(end) {
+		end := each.asked.Add(slowAnswer)
+		if !each.asking || !now.Before(end) {
+			continue
+		}
+		if answering++; until.IsZero() || end.Before(until) {
 			until = end
 		}
+	}
+	if answering < perBudget {
+		return time.Time{}
 	}
 	return until
 }
