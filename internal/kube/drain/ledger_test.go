@@ -428,7 +428,9 @@ func TestAPodThatWaitsForItsBudgetIsBlockedBeforeItHasAsked(t *testing.T) {
 	l := newTable(t, ordinary("a")...)
 	l.watch(map[string]budget{"web": everything("1", 0)})
 	l.asks()
+	assert.Empty(t, l.progress(l.now, time.Time{}).Blocked, "it may be its turn in a moment")
 	want := Blocked{Namespace: "n", Pod: "a", Cause: ByBudget, Budgets: []string{"web"}, Message: "s", Since: l.now}
+	l.pass(patience)
 	assert.Equal(t, []Blocked{want}, l.progress(l.now, time.Time{}).Blocked)
 }
 

@@ -170,6 +170,9 @@ func (l *ledger) progress(now, silent time.Time) Progress {
 	return p
 }
 
+// patience is how long a pod waits for its budget before people are told.
+const patience = time.Second
+
 // blocked says what holds a pod; nil: nothing that is known.
 func (l *ledger) blocked(e *entry, now, silent time.Time) *Blocked {
 	b := &Blocked{Namespace: e.namespace, Pod: e.name, Since: e.since, Message: e.refusal.message}
@@ -178,6 +181,8 @@ func (l *ledger) blocked(e *entry, now, silent time.Time) *Blocked {
 		return e.held(now, silent)
 	case e.accepted, e.since.IsZero():
 		return nil
+	case e.refusal.kind == accepted && now.Before(e.since.Add(patience)):
+		return nil // nobody refused it, it waits for its turn
 	case e.refusal.kind == several:
 		b.Cause = ByBudget
 		b.Budgets, _, _ = l.board.guarding(e.pod)

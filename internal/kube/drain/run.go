@@ -159,6 +159,9 @@ func (r *run) sleep(now time.Time, standing Progress) time.Duration {
 	if standing.Leaving > 0 {
 		consider(now.Add(overdue)) // one may be late by then
 	}
+	if standing.PodsLeft > standing.Leaving+len(standing.Blocked) {
+		consider(now.Add(patience)) // one may have waited for as long by then
+	}
 	if r.progress != nil && !standing.equal(r.reported) {
 		consider(r.reportAt)
 	}
