@@ -248,10 +248,8 @@ func TestAsManyPodsAskAsTheBudgetAllows(t *testing.T) {
 	l.watch(map[string]budget{"web": everything("1", 0)})
 	l.asks()
 	l.status("web", everything("2", 2))
-	l.asks("a")
-	l.asks() // one at a time
+	l.asks("a", "b")
 	l.answer(answer{}, "a")
-	l.asks("b")
 	l.status("web", everything("3", 1), "a")
 	l.asks() // b has that place
 	l.status("web", everything("4", 0), "a", "b")
@@ -273,27 +271,28 @@ func TestDrainsShareThePlacesOfABudgetInTheOrderInWhichTheyCame(t *testing.T) {
 	one.asks()
 	two.asks()
 	one.status("web", everything("2", 3))
-	two.asks("a") // it is among the first three
-	one.asks()    // one at a time
-	two.answer(answer{}, "a")
-	two.asks() // b is the fourth
-	one.asks("c")
-	one.answer(answer{kind: shut, budget: "web"}, "c") // somebody else was quicker
-	one.asks()
-	one.status("web", everything("3", 1), "a")
-	one.asks("d")
+	two.asks("a") // it is the third; b is the fourth
+	one.asks("c", "d")
+	two.asks()
+	one.answer(by("web"), "c") // somebody else was quicker
 	one.answer(answer{}, "d")
-	two.status("web", everything("4", 1), "a", "d")
-	two.asks("b") // c is behind it now
+	two.answer(answer{}, "a")
+	one.asks()
+	two.status("web", everything("3", 1), "a", "d")
+	one.asks() // c is behind b now
+	two.asks("b")
 }
 
-func TestASlowAnswerDoesNotHoldTheOthersUp(t *testing.T) {
-	l := newTable(t, ordinary("a", "b")...)
-	l.watch(map[string]budget{"web": everything("1", 2)})
-	l.asks("a")
+func TestFewAskABudgetAtTheSameTime(t *testing.T) {
+	l := newTable(t, ordinary("a", "b", "c", "d", "e", "f")...)
+	l.watch(map[string]budget{"web": everything("1", 6)})
+	l.asks("a", "b", "c", "d")
+	l.asks()
+	l.answer(answer{}, "b")
+	l.asks("e")
 	assert.Equal(t, l.now.Add(slowAnswer), l.wake(l.now))
 	l.pass(slowAnswer)
-	l.asks("b")
+	l.asks("f") // who is slow does not hold the others up
 }
 
 func TestADrainThatCannotAskIsNotWaitedFor(t *testing.T) {

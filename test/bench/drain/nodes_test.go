@@ -32,7 +32,7 @@ const (
 	// manyQPS is the rate of both sides: at the default of 50 requests a second the 3,000 evictions alone would take a minute.
 	manyQPS = 200
 	// manyLimit is how long one side may take.
-	manyLimit = 4 * time.Minute
+	manyLimit = 150 * time.Second
 )
 
 // hundredNodes drains every node of a cluster once, and gives it back when it is drained, as a node that is replaced is.
