@@ -37,10 +37,10 @@
 //
 // Pods: a list and a watch for each node, with a field selector. A selector cannot name several nodes, so the other way
 // would be one watch of all pods. With 50 of 500 nodes drained at a time, that reads ten times the pods that are to leave
-// for a start, and then every change of every pod in the cluster for as long as one drain goes on; measured with 20 of 100
-// nodes in docs/performance.md. A watch of one node costs the API server little: it keeps an index of pods by node, since
-// every kubelet has the same watch. Fifty more of them are a tenth of what the kubelets have, in one connection. A
-// kubelet's identity may not list more, and one program serves both.
+// for a start, and then every change of every pod in the cluster for as long as one drain goes on. Even where every node of a
+// cluster is drained and nothing else happens, it reads half as much again (docs/performance.md). A watch of one node costs
+// the API server little: it keeps an index of pods by node, since every kubelet has the same watch. Fifty more of them are a
+// tenth of what the kubelets have, in one connection. A kubelet's identity may not list more, and one program serves both.
 //
 // The Node: read every 15 seconds, which also notices an API server that hangs, and watched only while volumes are waited for.
 //
