@@ -110,17 +110,23 @@ func (l *loop) run(ctx context.Context) error {
 		case <-timer.C:
 			batch = append(batch, scheduler.Ticked{})
 		}
-		began := l.now()
-		plan := l.core.Step(began, batch...)
-		l.metrics.stepped(len(batch), l.now().Sub(began))
-		if err := l.perform(ctx, plan); err != nil {
+		wake, err := l.turn(ctx, batch)
+		if err != nil {
 			return err
 		}
 		timer.Stop()
-		if !plan.Wake.IsZero() {
-			timer.Reset(max(plan.Wake.Sub(l.now()), 0))
+		if !wake.IsZero() {
+			timer.Reset(max(wake.Sub(l.now()), 0))
 		}
 	}
+}
+
+// turn lets the core take one step and performs its plan; wake is when to turn again at the latest, zero: nothing waits.
+func (l *loop) turn(ctx context.Context, batch []scheduler.Event) (wake time.Time, err error) {
+	began := l.now()
+	plan := l.core.Step(began, batch...)
+	l.metrics.stepped(len(batch), l.now().Sub(began))
+	return plan.Wake, l.perform(ctx, plan)
 }
 
 // waitingEvents joins what has come meanwhile into one batch: it then costs one Save.
