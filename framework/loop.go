@@ -54,6 +54,8 @@ type loop struct {
 
 	waiting map[int64]chan<- scheduler.Reply
 	last    int64
+	// failed is what the core is still to be told of calls that were not taken.
+	failed []scheduler.Event
 }
 
 // newLoop makes the loop of an instance; its store, caller, operator and lease are still to be set.
@@ -85,6 +87,9 @@ type request struct {
 	event func(number int64) scheduler.Event
 	reply chan<- scheduler.Reply
 }
+
+// errInDoubt is the end of a leader that was too slow, or asleep, to know that it still leads.
+var errInDoubt = errors.New("leadership is in doubt: the lease ran out before ZooKeeper answered; nothing more is done")
 
 // errFatal is the end that the core asked for.
 var errFatal = errors.New("cannot go on")
@@ -121,12 +126,20 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// turn lets the core take one step and performs its plan; wake is when to turn again at the latest, zero: nothing waits.
+// turn lets the core take one step and performs its plan. wake is when to turn again at the latest: at once if the core has
+// to hear of a call that failed; zero: nothing waits.
 func (l *loop) turn(ctx context.Context, batch []scheduler.Event) (wake time.Time, err error) {
+	batch, l.failed = append(batch, l.failed...), nil
 	began := l.now()
 	plan := l.core.Step(began, batch...)
 	l.metrics.stepped(len(batch), l.now().Sub(began))
-	return plan.Wake, l.perform(ctx, plan)
+	if err := l.perform(ctx, plan); err != nil {
+		return time.Time{}, err
+	}
+	if len(l.failed) > 0 {
+		return l.now(), nil
+	}
+	return plan.Wake, nil
 }
 
 // waitingEvents joins what has come meanwhile into one batch: it then costs one Save.
@@ -161,24 +174,32 @@ func (l *loop) perform(ctx context.Context, plan scheduler.Plan) error {
 	}
 	for _, call := range plan.Calls {
 		if !l.lease.Valid(l.now()) {
-			return errors.New("leadership is in doubt: the lease ran out before ZooKeeper answered; nothing more is done")
+			return errInDoubt
 		}
 		l.send(ctx, call)
 	}
 	for _, op := range plan.Ops {
+		if !l.lease.Valid(l.now()) {
+			return errInDoubt
+		}
 		l.logOf(op).WithField("node", op.For()).Infof("kubernetes: %s", op)
 		l.operator.Perform(op)
 	}
 	return nil
 }
 
-// send makes one call. A call that fails costs that call: the core's deadlines cover it.
+// send makes one call. A call that fails costs that call: the core's deadlines cover it, and it is told of those that no
+// deadline covers.
 func (l *loop) send(ctx context.Context, call scheduler.Call) {
 	entry := l.logOf(call)
 	err := l.caller.Call(ctx, call)
 	l.metrics.called(call, err)
 	switch {
 	case err != nil:
+		switch call.(type) {
+		case scheduler.Revive, scheduler.Suppress:
+			l.failed = append(l.failed, scheduler.CallFailed{Call: call, Why: err.Error()})
+		}
 		entry.WithError(err).Warnf("mesos: %s: not taken by the master; it is made again when its deadline passes", call)
 	case routine(call):
 		entry.Debugf("mesos: %s", call)

@@ -65,7 +65,7 @@ func (o *simObserver) turned(l *simLeader, next time.Time) {
 	}
 	delete(o.open, l)
 	o.dry = nil
-	if began := o.began[l]; !next.IsZero() && !next.After(began) {
+	if began := o.began[l]; !next.IsZero() && !next.After(began) && len(l.loop.failed) == 0 {
 		o.w.violated("the core asks at %s to be woken at %s", began, next)
 	}
 	o.w.operators.replied(l)

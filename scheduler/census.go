@@ -1,9 +1,15 @@
 package scheduler
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 )
+
+// Most nodes, most of the time, are settled: Ready, as their pool says, and nothing about them waits for anything but the
+// next reconciliation of all. A Step visits the others only, so that it costs nothing per idle node. Whatever touches a
+// node unsettles it; at the end of the Step it is looked at whether it still is.
 
 // tally counts a pool's nodes.
 type tally struct {
@@ -12,51 +18,94 @@ type tally struct {
 	ready    int // of those, Ready
 	notReady int // NotReady
 	retired  int // Draining or Stopping
+	replaced int // retired, and wanted again in their place
 	outdated int // counted, and not as the pool's definition says
 	leaving  int // counted, not outdated, and to be replaced because of a planned maintenance
 }
 
-// count brings the tallies and the list of busy nodes up to date, in one pass over the nodes.
+// settled reports whether nothing about the node waits for anything.
+func (c *Core) settled(n *node) bool {
+	p := n.pool
+	return n.Phase == Ready && n.leaving == "" && n.asked == 0 && n.Version == p.Rollout.Version && n.marked == p.edits && !n.Uncordon &&
+		n.resize.pending == "" && !n.resize.stuck && !n.shrinks() && n.Slice() == p.Resources &&
+		c.maintenance[n.Agent] == nil && !p.Deleted && c.meta.Teardown == ""
+}
+
+// touch unsettles a node.
+func (c *Core) touch(n *node) {
+	c.counted = false
+	if n.unsettled {
+		return
+	}
+	n.unsettled = true
+	n.pool.settled--
+	c.unsettled = append(c.unsettled, n)
+	c.unsorted = true
+}
+
+// touchPool unsettles the nodes of a pool.
+func (c *Core) touchPool(p *pool) {
+	for _, n := range c.order {
+		if n.pool == p {
+			c.touch(n)
+		}
+	}
+}
+
+// settle takes the settled nodes off the list of those to visit.
+func (c *Core) settle() {
+	c.unsettled = slices.DeleteFunc(c.unsettled, func(n *node) bool {
+		if !c.settled(n) {
+			return false
+		}
+		n.unsettled = false
+		n.pool.settled++
+		return true
+	})
+}
+
+// active are the nodes that are not settled, oldest first. Visit a copy if the visit moves nodes.
+func (c *Core) active() []*node {
+	if c.unsorted {
+		slices.SortFunc(c.unsettled, byNumber)
+		c.unsorted = false
+	}
+	return c.unsettled
+}
+
+// count brings the tallies up to date.
 func (c *Core) count(now time.Time) {
 	if c.counted {
 		return
 	}
 	c.counted = true
-	c.busy = c.busy[:0]
 	for _, p := range c.pools {
-		p.tally = tally{}
+		p.tally = tally{nodes: p.settled, counted: p.settled, ready: p.settled}
 	}
-	for _, n := range c.order {
+	for _, n := range c.active() {
 		t := &n.pool.tally
 		t.nodes++
-		if n.Phase == Ready {
-			t.counted++
+		switch n.Phase {
+		case Ready:
 			t.ready++
-		} else {
-			c.busy = append(c.busy, n)
-			c.countBusy(t, n)
+		case NotReady:
+			t.notReady++
+		case Draining, Stopping:
+			t.retired++
+		}
+		if n.retired() && n.Cause != CauseSurplus {
+			t.replaced++
 		}
 		if n.retired() || n.lease.lost {
 			continue
 		}
+		t.counted++
 		switch {
-		case !n.pool.Rollout.Done && n.outdated():
+		case n.outdated():
 			t.outdated++
-		case len(c.maintenance) > 0 && c.isPolite(now, n):
+		case c.isPolite(now, n):
 			t.leaving++
 		}
-	}
-}
-
-func (c *Core) countBusy(t *tally, n *node) {
-	if !n.retired() && !n.lease.lost {
-		t.counted++
-	}
-	switch n.Phase {
-	case NotReady:
-		t.notReady++
-	case Draining, Stopping:
-		t.retired++
 	}
 }
 
@@ -66,20 +115,16 @@ func (c *Core) census(p *pool, now time.Time) tally {
 	return p.tally
 }
 
-// active are the nodes that are not simply Ready, oldest first. The list is made anew when a node moves; visit a copy if
-// the visit moves nodes.
-func (c *Core) active(now time.Time) []*node {
-	c.count(now)
-	return c.busy
-}
-
-// wanted is how many nodes the pool wants; of a pool of all agents, as many as there are.
+// wanted is how many nodes the pool wants; of a pool of all agents, as many as there are, those included that are being
+// replaced.
 func (c *Core) wanted(p *pool, now time.Time) int {
 	switch {
 	case p.Deleted || c.meta.Teardown != "":
 		return 0
 	case p.Nodes == All:
-		return c.census(p, now).counted
+		maps.DeleteFunc(p.awaited, func(_ Hostname, until time.Time) bool { return !now.Before(until) })
+		t := c.census(p, now)
+		return t.counted + t.replaced + len(p.awaited)
 	default:
 		return int(p.Nodes)
 	}

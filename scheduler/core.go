@@ -51,13 +51,16 @@ type Core struct {
 	announced     announcement
 	suppressed    map[Role]bool
 	revived       time.Time
-	freed         bool // a host became free, or demand grew, since the last revival
+	quiet         time.Time // until when suppressing is not tried again, after it failed
+	freed         bool      // a host became free, or demand grew, since the last revival
 	reconcileNext time.Time
 	orphans       map[TaskID]*orphan
 	// returning holds the hosts on which reservations that nobody owns wait for an offer, to be given back.
 	returning   map[Hostname]*returning
 	maintenance map[AgentID]*window
 	teardown    teardown
+	// refusals says why each agent's last offers were not used while a node was missing.
+	refusals map[offeredTo]refused
 
 	kube       map[Hostname]KubeNode
 	kubeSynced bool
@@ -75,26 +78,29 @@ type Core struct {
 	dirtyPools map[PoolName]bool
 	dirtyNodes map[NodeName]bool
 
-	// busy holds the nodes that are not simply Ready, for the rules that look at no others; stale when counted is false.
-	busy    []*node
-	counted bool
+	// unsettled holds the nodes that rules visit (census.go); counted: the tallies of the pools are up to date.
+	unsettled []*node
+	unsorted  bool
+	counted   bool
 }
 
 // pool is a pool and what is known about it beyond its record.
 type pool struct {
 	PoolRecord
 	constraints []constraint // compiled
-	// tally counts the pool's nodes; see Core.count.
+	// tally counts the pool's nodes, of which settled ones are not visited (census.go).
 	tally    tally
+	settled  int
 	failures int
 	// launchAfter ends the backoff after failures.
 	launchAfter time.Time
-	// refusals says why each agent's last offer was not used while a node was missing.
-	refusals map[AgentID]Refusal
-	guarded  bool // the guard of retireForRepair has been noted
+	guarded     bool // the guard of retireForRepair has been noted
 	// edits counts changes of the definition in this leadership; a node that has seen the last has nothing to catch up with.
 	edits int
 	pods  podCount
+	// awaited holds the hosts on which a pool of all agents has had a node that was to be replaced, until it is, or until
+	// nobody waits for it any more.
+	awaited map[Hostname]time.Time
 }
 
 // node is a record and what can be learnt again.
@@ -102,10 +108,14 @@ type node struct {
 	Node
 	pool   *pool
 	number int64
+	// unsettled: it is in the core's list of those.
+	unsettled bool
 
 	// ask is when Mesos is asked about the node next; asked counts questions without an answer.
 	ask   time.Time
 	asked int
+	// agentLost: Mesos's last word of its task was that it cannot say.
+	agentLost bool
 	// leaving says why the agent or the executor ends the node without us; empty: it does not.
 	leaving string
 	// health is the kubelet's, as its executor sees it.
@@ -150,6 +160,7 @@ func New(config Config, saved State) (*Core, error) {
 		orphans:     map[TaskID]*orphan{},
 		returning:   map[Hostname]*returning{},
 		maintenance: map[AgentID]*window{},
+		refusals:    map[offeredTo]refused{},
 		kube:        map[Hostname]KubeNode{},
 		strays:      map[Hostname]*retry{},
 		dirtyPools:  map[PoolName]bool{},
@@ -186,7 +197,7 @@ func NewPoolRecord(p Pool) PoolRecord {
 func newPool(record PoolRecord) *pool {
 	record.Pool = record.Pool.normal()
 	record.Rollout.Version = max(record.Rollout.Version, 1)
-	return &pool{PoolRecord: record, constraints: compile(record.Constraints), refusals: map[AgentID]Refusal{}, edits: 1}
+	return &pool{PoolRecord: record, constraints: compile(record.Constraints), edits: 1, awaited: map[Hostname]time.Time{}}
 }
 
 // restore takes a saved record over.
@@ -220,7 +231,7 @@ func (c *Core) add(n *node) {
 	c.nodes[n.Name], c.hosts[n.Host] = n, n
 	c.agents[n.Agent] = n
 	c.order = append(c.order, n)
-	c.counted = false
+	n.unsettled, c.unsettled, c.unsorted, c.counted = true, append(c.unsettled, n), true, false
 }
 
 // poolNames lists the pools' names in order.
@@ -237,6 +248,7 @@ func (c *Core) Step(now time.Time, events ...Event) Plan {
 	c.decide(now)
 	c.check()
 	c.save()
+	c.settle()
 	plan := *c.plan
 	plan.Wake = c.wake(now)
 	c.plan, c.acks, c.offers, c.inverse = nil, nil, nil, nil
@@ -276,11 +288,13 @@ func (c *Core) move(now time.Time, n *node, to Phase, why string) {
 	c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("%s → %s: %s", n.Phase, to, why)})
 	n.Phase, n.Since, n.Why = to, now, why
 	c.changed(n)
-	c.counted = false
 }
 
 // changed marks a node's record to be saved.
-func (c *Core) changed(n *node) { c.dirtyNodes[n.Name] = true }
+func (c *Core) changed(n *node) {
+	c.dirtyNodes[n.Name] = true
+	c.touch(n)
+}
 
 // explain changes the reason shown for a node without moving it.
 func (c *Core) explain(n *node, why string) {
@@ -292,7 +306,7 @@ func (c *Core) explain(n *node, why string) {
 }
 
 // bury deletes a record; the number is never used again.
-func (c *Core) bury(n *node) {
+func (c *Core) bury(now time.Time, n *node) {
 	delete(c.nodes, n.Name)
 	delete(c.hosts, n.Host)
 	if c.agents[n.Agent] == n {
@@ -301,8 +315,11 @@ func (c *Core) bury(n *node) {
 	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
 	c.order = slices.Delete(c.order, at, at+1)
 	c.changed(n)
-	c.counted = false
+	c.unsettled = slices.DeleteFunc(c.unsettled, func(other *node) bool { return other == n })
 	c.freed = true
+	if n.pool.Nodes == All && n.Cause != CauseSurplus && n.Cause != CauseTeardown {
+		n.pool.awaited[n.Host] = now.Add(time.Duration(n.pool.ReadyTimeout))
+	}
 	if n.Reserved {
 		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
 	}

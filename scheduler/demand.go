@@ -44,6 +44,22 @@ func (c *Core) announceRoles(now time.Time) {
 	}
 }
 
+// callFailed takes back what a call would have changed, so that it is made again.
+func (c *Core) callFailed(now time.Time, e CallFailed) {
+	switch call := e.Call.(type) {
+	case Revive:
+		for _, role := range call.Roles {
+			c.suppressed[role] = true
+		}
+		c.revived = now
+	case Suppress:
+		for _, role := range call.Roles {
+			delete(c.suppressed, role)
+		}
+		c.quiet = now.Add(reviveEvery)
+	}
+}
+
 // signalDemand tells the master whether we want offers.
 func (c *Core) signalDemand(now time.Time) {
 	if !c.connected || c.meta.Teardown == TornDown {
@@ -61,7 +77,7 @@ func (c *Core) signalDemand(now time.Time) {
 		case wanted[role] && (c.suppressed[role] || c.freed) && !now.Before(c.revived.Add(reviveEvery)):
 			revive = append(revive, role)
 			delete(c.suppressed, role)
-		case !wanted[role] && !c.suppressed[role]:
+		case !wanted[role] && !c.suppressed[role] && !now.Before(c.quiet):
 			suppress = append(suppress, role)
 			c.suppressed[role] = true
 		}
@@ -91,5 +107,5 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 
 // grows reports whether a node of the pool waits for room on its agent.
 func (c *Core) grows(p *pool) bool {
-	return p.rolls() && slices.ContainsFunc(c.order, func(n *node) bool { return n.pool == p && !n.resize.since.IsZero() && n.resizes() })
+	return p.rolls() && slices.ContainsFunc(c.active(), func(n *node) bool { return n.pool == p && !n.resize.since.IsZero() && n.resizes() })
 }

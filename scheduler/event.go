@@ -114,6 +114,12 @@ type (
 		Command Command
 	}
 
+	// CallFailed: the master did not take a call that nothing else repeats: Revive or Suppress.
+	CallFailed struct {
+		Call Call
+		Why  string
+	}
+
 	// Ticked: the time that the last Plan asked for has come.
 	Ticked struct{}
 )
@@ -140,6 +146,7 @@ func (PodsCounted) event()       {}
 func (InverseOffered) event()    {}
 func (InverseRescinded) event()  {}
 func (Asked) event()             {}
+func (CallFailed) event()        {}
 func (Ticked) event()            {}
 
 // Health is what a status update says of the kubelet's health.

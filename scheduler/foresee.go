@@ -60,18 +60,20 @@ func (c *Core) clone() *Core {
 	copied.pools = make(map[PoolName]*pool, len(c.pools))
 	for name, p := range c.pools {
 		other := *p
-		other.refusals = maps.Clone(p.refusals)
 		other.constraints = compile(p.Constraints)
+		other.awaited = maps.Clone(p.awaited)
+		other.settled = 0 // all are visited, and none settles before the copy is thrown away
 		copied.pools[name] = &other
 	}
 	copied.nodes, copied.hosts, copied.agents = map[NodeName]*node{}, map[Hostname]*node{}, map[AgentID]*node{}
-	copied.order, copied.busy = nil, nil
+	copied.order, copied.unsettled = nil, nil
 	for _, n := range c.order {
 		other := *n
 		other.Tasks = slices.Clone(n.Tasks)
 		copied.add(&other)
 	}
 	copied.suppressed, copied.kube = maps.Clone(c.suppressed), maps.Clone(c.kube)
+	copied.refusals = maps.Clone(c.refusals)
 	copied.orphans, copied.strays = cloneValues(c.orphans), cloneValues(c.strays)
 	copied.returning, copied.maintenance = cloneValues(c.returning), cloneValues(c.maintenance)
 	copied.dirtyPools, copied.dirtyNodes, copied.dirtyMeta = map[PoolName]bool{}, map[NodeName]bool{}, false

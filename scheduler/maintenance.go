@@ -34,7 +34,9 @@ func (c *Core) announce(agent AgentID, from int64, lasts time.Duration, inverse 
 		c.note(Note{Agent: agent, Text: "maintenance is planned from " + start.Format(time.RFC3339)})
 		w = &window{from: start, inverse: map[OfferID]bool{}}
 		c.maintenance[agent] = w
-		c.counted = false
+		if n := c.agents[agent]; n != nil {
+			c.touch(n)
+		}
 	}
 	if lasts > 0 {
 		w.to = start.Add(lasts)
@@ -68,9 +70,13 @@ func (c *Core) endWindows(now time.Time) {
 			continue
 		}
 		delete(c.maintenance, agent)
-		c.counted, c.freed = false, true
+		c.freed = true
 		c.note(Note{Agent: agent, Text: why})
-		if n := c.agents[agent]; n != nil && n.Phase == Draining && n.Cause == CauseMaintenance {
+		n := c.agents[agent]
+		if n != nil {
+			c.touch(n)
+		}
+		if n != nil && n.Phase == Draining && n.Cause == CauseMaintenance {
 			c.callOff(now, n, why)
 		}
 	}

@@ -61,7 +61,7 @@ func (c *constraint) refuses(host Hostname, place *Place) reason {
 		if c.Operator == Unlike {
 			return reason{}
 		}
-		return reason{what: c.label, detail: "not set"}
+		return reason{what: c.label, detail: "not set", fixed: true}
 	}
 	fits := true
 	switch c.Operator {
@@ -77,7 +77,7 @@ func (c *constraint) refuses(host Hostname, place *Place) reason {
 	if fits {
 		return reason{}
 	}
-	return reason{what: c.label, detail: value}
+	return reason{what: c.label, detail: value, fixed: true}
 }
 
 func (c *constraint) matches(value string) bool {
@@ -158,7 +158,11 @@ func (s spread) refuses(host Hostname, place *Place) reason {
 		case GroupBy:
 			fits = evenWith(counts, value, c.number)
 		}
-		if !fits {
+		switch {
+		case fits:
+		case c.Operator == Cluster:
+			return reason{what: c.label, detail: value + ", the others are elsewhere"}
+		default:
 			return reason{what: c.label, detail: fmt.Sprintf("%s, which has %d already", value, counts[value])}
 		}
 	}

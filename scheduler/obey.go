@@ -71,7 +71,10 @@ func (c *Core) obey(now time.Time, command Command) (problem string) {
 		return c.ofNode(command.Node, func(n *node) string { return c.callOffAsked(now, n) })
 	case EndAll:
 		c.meta.Teardown = TearingDown
-		c.dirtyMeta, c.counted = true, false
+		c.dirtyMeta = true
+		for _, p := range c.pools {
+			c.touchPool(p)
+		}
 		c.note(Note{Alarm: true, Text: fmt.Sprintf("an operator tears the framework down: %d nodes are drained", len(c.order))})
 		return ""
 	default:
@@ -90,7 +93,7 @@ func (c *Core) ofPool(name PoolName, do func(*pool) string) (problem string) {
 	}
 	if problem = do(p); problem == "" {
 		c.dirtyPools[name] = true
-		c.counted = false
+		c.touchPool(p)
 	}
 	return problem
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ func (c *Core) observe(now time.Time, event Event) {
 			c.leaves(n, e.Why)
 		}
 	case AgentRemoved:
+		maps.DeleteFunc(c.refusals, func(at offeredTo, _ refused) bool { return at.agent == e.Agent })
 		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})
 	case KubeNodeSeen:
 		c.kube[e.Node.Host] = e.Node
@@ -42,6 +44,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		delete(c.strays, e.Host)
 		c.freed = true
 		if n := c.hosts[e.Host]; n != nil {
+			c.unmark(n)
 			c.readiness(now, n)
 		}
 	case KubeSynced:
@@ -85,6 +88,8 @@ func (c *Core) observe(now time.Time, event Event) {
 		})
 	case Asked:
 		c.asked(now, e)
+	case CallFailed:
+		c.callFailed(now, e)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("unknown event %T", event))
@@ -109,6 +114,7 @@ func (c *Core) offered(now time.Time, offers []Offer) {
 func (c *Core) leaves(n *node, why string) {
 	n.leaving = why
 	c.leaving = append(c.leaving, n)
+	c.touch(n)
 }
 
 // subscribed begins a subscription: filters, suppression and offers of before are void, and nothing that Mesos has not
@@ -134,8 +140,9 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {
-		n.ask, n.asked = now, 0
+		n.asked = 0
 		n.kill.next = now
+		c.touch(n)
 	}
 }
 
@@ -261,6 +268,7 @@ func blameless(e TaskUpdated) bool {
 
 // taskLost: Mesos cannot say; the processes may still run.
 func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
+	n.agentLost = true
 	switch n.Phase {
 	case Launching, NotReady, Ready:
 		c.move(now, n, Unreachable, describe(e))
@@ -272,6 +280,7 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
+	n.agentLost = false
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
 		c.leaves(n, describe(e))
 	}

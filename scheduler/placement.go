@@ -2,21 +2,25 @@ package scheduler
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Refusal says why an agent's offer was not used for a pool that missed a node.
-type Refusal struct {
-	At   time.Time
-	Host Hostname
-	why  reason
+// refused is why the pools that missed a node did not use an agent's last offers to a role.
+type refused struct {
+	at   time.Time
+	host Hostname
+	by   []refusal
 }
 
-// Why is the reason for people.
-func (r Refusal) Why() string { return r.why.String() }
+// offeredTo is an agent and the role that it offers to.
+type offeredTo struct {
+	agent AgentID
+	role  Role
+}
 
 // placeMissing answers the offers of this Step, all of them and each once: nodes grow, pools launch what they miss, in the
 // order of their names, reservations that nobody owns are given back, and the rest is declined with its reason. Offers are
@@ -39,6 +43,7 @@ func (c *Core) placeMissing(now time.Time) {
 	for _, name := range c.poolNames() {
 		c.placePool(now, c.pools[name], supplies)
 	}
+	c.remember(now, supplies)
 	c.declineRest(now, supplies)
 	c.watchReturns(now, supplies)
 }
@@ -52,11 +57,11 @@ func (c *Core) orphanAgents() map[AgentID]bool {
 	return agents
 }
 
-// superseded ends a node whose agent is lost and whose host now offers under another agent ID: the old ID cannot come
+// superseded ends a node whose agent is lost, whatever its phase, and whose host now offers under another agent ID: the old ID cannot come
 // back. That Kubernetes still says Ready would be a sign of life, and then nothing is concluded.
 func (c *Core) superseded(now time.Time, s *supply) {
 	n := c.hosts[s.host]
-	if n == nil || n.Agent == s.agent || n.Phase != Unreachable || c.kube[s.host].Ready {
+	if n == nil || n.Agent == s.agent || !n.agentLost || n.Phase == Gone || c.kube[s.host].Ready {
 		return
 	}
 	c.move(now, n, Gone, fmt.Sprintf("its agent %s is lost, and host %s has the new agent %s", n.Agent, s.host, s.agent))
@@ -83,20 +88,18 @@ func (c *Core) look(s *supply, blocked map[AgentID]bool) {
 // placePool launches what one pool misses on the supplies of its role, and notes why others do not do.
 func (c *Core) placePool(now time.Time, p *pool, supplies []*supply) {
 	missing := c.missing(p, now)
+	if missing <= 0 {
+		return
+	}
 	var fit []*supply
 	for _, s := range supplies {
-		switch {
-		case s.answered || p.Role != s.role || missing <= 0:
-			if len(p.refusals) > 0 {
-				delete(p.refusals, s.agent)
-			}
-		default:
-			if why := c.unfit(now, p, s); why != (reason{}) {
-				p.refusals[s.agent] = Refusal{At: now, Host: s.host, why: why}
-			} else {
-				delete(p.refusals, s.agent)
-				fit = append(fit, s)
-			}
+		if s.answered || p.Role != s.role {
+			continue
+		}
+		if why := c.unfit(now, p, s); why != (reason{}) {
+			s.refuse(p, why)
+		} else {
+			fit = append(fit, s)
 		}
 	}
 	if len(fit) > 0 {
@@ -153,19 +156,20 @@ func (c *Core) choose(now time.Time, p *pool, fit []*supply, missing int) {
 			counts[groupOf(p, n.Host, &n.Place)]++
 		}
 	}
-	spread := c.spreadOf(p)
-	for missing > 0 && len(groups) > 0 {
-		group := nextGroup(groups, counts)
+	spread, names := c.spreadOf(p), sortedKeys(groups)
+	for missing > 0 && len(names) > 0 {
+		at := nextGroup(names, groups, counts)
+		group := names[at]
 		s := groups[group][0].supply
 		if groups[group] = groups[group][1:]; len(groups[group]) == 0 {
-			delete(groups, group)
+			names = slices.Delete(names, at, at+1)
 		}
 		why := spread.refuses(s.host, &s.place)
 		if why == (reason{}) {
 			why = c.launch(now, p, s)
 		}
 		if why != (reason{}) {
-			p.refusals[s.agent] = Refusal{At: now, Host: s.host, why: why}
+			s.refuse(p, why)
 			continue
 		}
 		missing--
@@ -174,11 +178,17 @@ func (c *Core) choose(now time.Time, p *pool, fit []*supply, missing int) {
 	}
 }
 
-// nextGroup is the group to launch in next: one with a reservation of the pool, else the one with the fewest nodes.
-func nextGroup(groups map[string][]candidate, counts map[string]int) string {
-	return slices.MinFunc(sortedKeys(groups), func(a, b string) int {
-		return cmp.Or(byTruth(groups[b][0].own, groups[a][0].own), cmp.Compare(counts[a], counts[b]), cmp.Compare(a, b))
-	})
+// nextGroup is the index of the group to launch in next: one with a reservation of the pool, else the one with the fewest
+// nodes, else the first by name.
+func nextGroup(names []string, groups map[string][]candidate, counts map[string]int) int {
+	best := 0
+	for i, name := range names[1:] {
+		first, other := groups[names[best]][0].own, groups[name][0].own
+		if other && !first || other == first && counts[name] < counts[names[best]] {
+			best = i + 1
+		}
+	}
+	return best
 }
 
 // byTruth orders false before true.
@@ -235,8 +245,8 @@ func (c *Core) launch(now time.Time, p *pool, s *supply) reason {
 	reserveExecutor, executor := c.reserve(n, executor)
 	n.Executor.Resources = executor
 	c.add(n)
+	delete(p.awaited, n.Host)
 	c.changed(n)
-	delete(p.refusals, s.agent)
 	c.note(Note{Node: name, Pool: p.Name, Agent: s.agent, Text: fmt.Sprintf("Launching on host %s: %s for pods, %s for executor and kubelet", s.host, p.Resources, p.Overhead)})
 	c.accept(now, s, Accept{
 		Reserve:  append(reserveTask, reserveExecutor...),
@@ -255,63 +265,89 @@ func (c *Core) accept(now time.Time, s *supply, call Accept, cut *cutter) {
 	c.call(call)
 }
 
+// remember keeps the last reasons for status.
+func (c *Core) remember(now time.Time, supplies []*supply) {
+	for _, s := range supplies {
+		at := offeredTo{s.agent, s.role}
+		if len(s.refused) > 0 && !s.answered {
+			c.refusals[at] = refused{now, s.host, s.refused}
+		} else if len(c.refusals) > 0 {
+			delete(c.refusals, at)
+		}
+	}
+}
+
+// declines is one DECLINE in the making.
+type declines struct {
+	call  Decline
+	why   string
+	hosts []Hostname
+}
+
 // declineRest declines what was not used, with its reasons: in as few calls as there are different ones.
 func (c *Core) declineRest(now time.Time, supplies []*supply) {
-	type group struct {
-		refuse time.Duration
-		why    string
-	}
-	var order []group
-	calls := map[group]*Decline{}
-	hosts := map[group][]Hostname{}
+	var calls []*declines
+	index := map[string]*declines{}
+	reasons := map[refusal]uint32{} // a number for each different one
+	var key []byte
 	for _, s := range supplies {
 		if s.answered || c.giveBack(now, s) {
 			continue
 		}
-		refuse, why := c.refusalOf(now, s)
-		at := group{refuse, why}
-		if calls[at] == nil {
-			order = append(order, at)
-			calls[at] = &Decline{Refuse: refuse}
+		refuse := c.refuseFor(now, s)
+		key = binary.BigEndian.AppendUint64(key[:0], uint64(refuse))
+		for _, r := range s.refused {
+			number, known := reasons[r]
+			if !known {
+				number = uint32(len(reasons))
+				reasons[r] = number
+			}
+			key = binary.BigEndian.AppendUint32(key, number)
 		}
-		calls[at].Offers = append(calls[at].Offers, s.offers...)
-		hosts[at] = append(hosts[at], s.host)
+		d := index[string(key)]
+		if d == nil {
+			d = &declines{call: Decline{Refuse: refuse}, why: whyNot(s)}
+			index[string(key)] = d
+			calls = append(calls, d)
+		}
+		d.call.Offers = append(d.call.Offers, s.offers...)
+		d.hosts = append(d.hosts, s.host)
 	}
-	for _, at := range order {
-		call := calls[at]
-		call.Why = fmt.Sprintf("%s: %s", nameSome(hosts[at]), at.why)
-		c.call(*call)
+	for _, d := range calls {
+		d.call.Why = fmt.Sprintf("%s: %s", nameSome(d.hosts), d.why)
+		c.call(d.call)
 	}
 }
 
-// refusalOf is for how long a supply is refused, and why. One that no pool would ever use as it is, is not asked for soon.
-func (c *Core) refusalOf(now time.Time, s *supply) (time.Duration, string) {
-	refuse, reasons := c.config.RefuseIdle, []string(nil)
-	for _, name := range c.poolNames() {
-		p := c.pools[name]
-		if p.Role != s.role || len(p.refusals) == 0 {
-			continue
-		}
-		r, refused := p.refusals[s.agent]
-		if !refused {
-			continue
-		}
-		reasons = append(reasons, fmt.Sprintf("pool %s: %s", p.Name, r.why))
-		if s.occupant != nil && p.Nodes == All && !s.occupant.retired() && !s.occupant.resizes() {
-			continue // it has its node here
+// whyNot says in words why a supply is declined.
+func whyNot(s *supply) string {
+	if len(s.refused) == 0 {
+		return "no pool of the role misses a node"
+	}
+	parts := make([]string, len(s.refused))
+	for i, r := range s.refused {
+		parts[i] = fmt.Sprintf("pool %s: %s", r.pool.Name, r.why)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// refuseFor is for how long a supply is refused: long, unless a pool may want it as it is when something has passed.
+func (c *Core) refuseFor(now time.Time, s *supply) time.Duration {
+	refuse := c.config.RefuseIdle
+	staying := s.occupant != nil && !s.occupant.retired() && !s.occupant.resizes()
+	for _, r := range s.refused {
+		if staying && r.pool.Nodes == All || r.why.fixed {
+			continue // it has its node here; or only an edit changes the reason, and that revives
 		}
 		refuse = min(refuse, c.config.RefuseUnfit)
-		if wait := p.launchAfter.Sub(now); wait > 0 && wait < refuse {
+		if wait := r.pool.launchAfter.Sub(now); wait > 0 && wait < refuse {
 			refuse = wait
 		}
 	}
 	if s.occupant != nil && s.occupant.resizes() {
 		refuse = min(refuse, c.config.RefuseUnfit)
 	}
-	if len(reasons) == 0 {
-		return refuse, "no pool of the role misses a node"
-	}
-	return refuse, strings.Join(reasons, "; ")
+	return refuse
 }
 
 // nameSome names hosts for people: all of a few, else the first and how many more.

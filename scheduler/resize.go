@@ -17,6 +17,8 @@ const growPatience = 2 * time.Minute
 type resizing struct {
 	// since is when the node began to wait for room; zero: it does not.
 	since time.Time
+	// last says what the last offer of its agent was short of.
+	last string
 	// stuck: its agent had no room in time.
 	stuck bool
 	// pending is the task that was launched to grow and has not been heard of; empty: there is none.
@@ -44,16 +46,16 @@ func (n Node) kept(size Resources) (tasks []Task, short Resources) {
 
 // resizes reports whether the node is to be brought to its pool's size in place.
 func (n *node) resizes() bool {
-	if n.Version == n.pool.Rollout.Version || !n.pool.rolls() || (n.Phase != Ready && n.Phase != NotReady) {
+	if !n.pool.rolls() || (n.Phase != Ready && n.Phase != NotReady) {
 		return false
 	}
-	return n.leaving == "" && !n.outdated()
+	return n.leaving == "" && n.Slice() != n.pool.Resources && !n.outdated()
 }
 
 // resizeNodes ends tasks of nodes that are to shrink, in turn, and notices those that wait too long to grow.
 func (c *Core) resizeNodes(now time.Time) {
-	for _, n := range c.order {
-		if n.Version == n.pool.Rollout.Version && !n.shrinks() {
+	for _, n := range slices.Clone(c.active()) {
+		if n.pool.Rollout.Done && len(n.Tasks) == 1 {
 			continue
 		}
 		if n.resizes() && n.resize.pending == "" && !n.shrinks() {
@@ -78,12 +80,12 @@ func (c *Core) resizeNode(now time.Time, n *node) {
 		if n.resize.since.IsZero() {
 			n.resize.since = now
 			c.freed = true
-			c.explain(n, fmt.Sprintf("waits for an offer of its agent with %s, to become %s", short, n.pool.Resources))
+			c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("waits for an offer of its agent with %s, to become %s", short, n.pool.Resources)})
 		}
 		if c.connected && !now.Before(n.resize.since.Add(growPatience)) {
 			n.resize.stuck = true
 			c.counted = false
-			c.explain(n, fmt.Sprintf("its agent has offered no room for %s within %s: the node is replaced instead", short, growPatience))
+			c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("its agent has offered no room for %s within %s%s: the node is replaced instead", short, growPatience, because(n.resize.last))})
 		}
 	case len(kept) < len(n.Tasks) && c.mayResize(now, n):
 		for i := range n.Tasks {
@@ -98,7 +100,7 @@ func (c *Core) resizeNode(now time.Time, n *node) {
 // mayResize reports whether another node of the pool may change its size now: as many at a time as may be replaced.
 func (c *Core) mayResize(now time.Time, n *node) bool {
 	under := 0
-	for _, other := range c.order {
+	for _, other := range c.active() {
 		if other.pool == n.pool && other != n && (other.resize.pending != "" || other.shrinks()) {
 			under++
 		}
@@ -128,7 +130,7 @@ func (c *Core) grow(now time.Time, s *supply) bool {
 	cut := s.cutter(n.pool, c.meta.FrameworkID)
 	taken, why := cut.take(short)
 	if why != "" {
-		c.explain(n, fmt.Sprintf("waits for an offer of its agent with %s, to become %s; the last had not: %s", short, n.pool.Resources, why))
+		n.resize.last = why
 		return false
 	}
 	task := Task{ID: n.nextTask(), Resources: short}
@@ -163,8 +165,18 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 	if n.resize.pending == e.Task {
 		n.resize = resizing{since: now}
 	}
-	if !task.Ending && !n.retired() && n.leaving == "" && !blameless(e) {
-		note.Alarm = true
+	if !task.Ending && !n.retired() && n.leaving == "" {
+		note.Alarm = !blameless(e)
+		n.pool.Rollout.Done = false // the node is not as its pool says any more
+		c.dirtyPools[n.Pool] = true
 	}
 	c.note(note)
+}
+
+// because adds a reason to a sentence, if there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }

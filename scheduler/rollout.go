@@ -44,7 +44,7 @@ func (n *node) launchedAs(p Pool) bool {
 
 // outdated reports whether the node must be replaced to become what its pool's definition says.
 func (n *node) outdated() bool {
-	return n.Version != n.pool.Rollout.Version && (n.Version < n.pool.Rollout.Restart || n.resize.stuck || !n.launchedAs(n.pool.Pool))
+	return n.resize.stuck || n.Version != n.pool.Rollout.Version && (n.Version < n.pool.Rollout.Restart || !n.launchedAs(n.pool.Pool))
 }
 
 // agree lets nodes that are what the definition says count as of its version, and ends a rolling change when all are, and
@@ -56,16 +56,16 @@ func (c *Core) agree(now time.Time) {
 			continue
 		}
 		all := true
-		for _, n := range c.order {
+		for _, n := range slices.Clone(c.active()) {
 			if n.pool != p || n.retired() || n.lease.lost {
 				continue
 			}
-			if n.Version != p.Rollout.Version && !n.outdated() && n.Slice() == p.Resources && !n.shrinks() {
+			sized := n.Slice() == p.Resources && !n.shrinks() && n.resize.pending == ""
+			if n.Version != p.Rollout.Version && !n.outdated() && sized {
 				n.Version = p.Rollout.Version
 				c.changed(n)
-				c.counted = false
 			}
-			all = all && n.Version == p.Rollout.Version && n.Phase == Ready
+			all = all && sized && n.Version == p.Rollout.Version && n.Phase == Ready
 		}
 		t := c.census(p, now)
 		if all && p.Rollout.Stopped == "" && t.retired == 0 && (p.Nodes == All || t.counted == int(p.Nodes)) {
@@ -85,7 +85,7 @@ func (c *Core) retireOutdated(now time.Time) {
 			continue
 		}
 		var outdated []*node
-		for _, n := range c.order {
+		for _, n := range c.active() {
 			if n.pool == p && !n.retired() && n.outdated() {
 				outdated = append(outdated, n)
 			}
@@ -155,9 +155,8 @@ func (c *Core) redefine(p *pool, definition Pool) {
 	p.constraints = compile(definition.Constraints)
 	p.edits++
 	p.guarded = false
-	clear(p.refusals)
 	c.dirtyPools[p.Name] = true
-	c.counted = false
+	c.touchPool(p)
 	for _, n := range c.order {
 		if n.pool == p {
 			n.resize.stuck, n.resize.since = false, time.Time{}
@@ -173,7 +172,7 @@ func marksOf(p *pool) Marks {
 // markNodes brings labels, annotations and taints of the Node objects up to date: an edit of them restarts nothing, and a
 // kubelet cannot register annotations.
 func (c *Core) markNodes(now time.Time) {
-	for _, n := range c.order {
+	for _, n := range c.active() {
 		if n.marked == n.pool.edits || n.retired() || n.Phase == Launching || !n.mark.due(now) || !c.registered(n) {
 			continue
 		}
@@ -188,6 +187,16 @@ func (c *Core) markNodes(now time.Time) {
 			Why: "the pool's labels, annotations and taints",
 		})
 	}
+}
+
+// unmark notes that the Node object is gone: its kubelet makes it again with what it was launched with.
+func (c *Core) unmark(n *node) {
+	n.marked, n.mark = 0, retry{}
+	if launched := (Marks{Labels: n.Executor.Labels, Taints: n.Executor.Taints}); !n.Marks.Equal(launched) {
+		n.Marks = launched
+		c.changed(n)
+	}
+	c.touch(n)
 }
 
 func (c *Core) nodeMarked(e KubeNodeMarked) {

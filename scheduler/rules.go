@@ -24,11 +24,11 @@ var rules = [...]func(*Core, time.Time){
 	(*Core).retireLeaving,        // Mesos ends the node, whatever we think
 	(*Core).keepWanted,           // a pool wants a node again that is being drained as surplus (surplus.go)
 	(*Core).retireSurplus,        // a pool has more nodes than it wants (surplus.go)
+	(*Core).resizeNodes,          // a node shrinks in place, or waits too long to grow (resize.go)
 	(*Core).agree,                // a node is what its pool's definition says; a rolling change is done (rollout.go)
 	(*Core).retireOutdated,       // it is not, and cannot become it in place: one after the other (rollout.go)
 	(*Core).retireForRepair,      // the node is NotReady too long (within limits)
 	(*Core).retireForMaintenance, // the agent's maintenance is planned (maintenance.go)
-	(*Core).resizeNodes,          // a node shrinks in place, or waits too long to grow (resize.go)
 	(*Core).drainRetired,         // cordon and evict through Kubernetes
 	(*Core).stopDrained,          // drained, or the drain's deadline has passed
 	(*Core).forgetGone,           // the task is over: delete the Kubernetes Node, then the record
@@ -86,7 +86,7 @@ func (c *Core) retireLeaving(now time.Time) {
 // retireForRepair drains what is NotReady for too long: at most as many at a time as the pool's maxUnavailable, and none
 // while more nodes than that are NotReady, because when everything looks broken the observer is.
 func (c *Core) retireForRepair(now time.Time) {
-	for _, n := range slices.Clone(c.active(now)) {
+	for _, n := range slices.Clone(c.active()) {
 		p := n.pool
 		if n.Phase != NotReady || now.Before(n.Since.Add(time.Duration(p.ReadyTimeout))) {
 			continue
@@ -121,7 +121,7 @@ func (c *Core) retire(now time.Time, n *node, cause Cause, why string) {
 
 // drainRetired asks for the drain of each retired node, again after a failure or a change of leader.
 func (c *Core) drainRetired(now time.Time) {
-	for _, n := range c.active(now) {
+	for _, n := range c.active() {
 		if n.Phase == Draining && !n.drained && n.drain.due(now) {
 			n.drain.asked(now)
 			c.operate(Drain{
@@ -134,7 +134,7 @@ func (c *Core) drainRetired(now time.Time) {
 // stopDrained ends nodes that are empty, or whose deadline has passed if their policy is to force; and asks again for
 // the end of those that do not answer.
 func (c *Core) stopDrained(now time.Time) {
-	for _, n := range slices.Clone(c.active(now)) {
+	for _, n := range slices.Clone(c.active()) {
 		switch n.Phase {
 		case Draining:
 			c.endDrain(now, n)
@@ -187,14 +187,14 @@ func (c *Core) cancelDrain(n *node, why string) {
 // forgetGone deletes the Kubernetes Nodes of what is over, and then the records: the host is free for the next node only
 // when the old Node object is gone.
 func (c *Core) forgetGone(now time.Time) {
-	for _, n := range slices.Clone(c.active(now)) {
+	for _, n := range slices.Clone(c.active()) {
 		if n.Phase != Gone {
 			continue
 		}
 		c.cancelDrain(n, "the node is over")
 		switch {
 		case n.forgotten:
-			c.bury(n)
+			c.bury(now, n)
 		case n.forget.due(now):
 			n.forget.asked(now)
 			c.operate(ForgetKubeNode{
@@ -205,7 +205,7 @@ func (c *Core) forgetGone(now time.Time) {
 	for _, host := range slices.Sorted(maps.Keys(c.strays)) {
 		stray, seen := c.strays[host], c.kube[host]
 		name := c.ownNode(seen.ProviderID)
-		if _, runs := c.orphans[name.Task(1)]; runs || !stray.due(now) {
+		if c.runsOrphaned(name) || !stray.due(now) {
 			continue
 		}
 		stray.asked(now)
@@ -213,15 +213,30 @@ func (c *Core) forgetGone(now time.Time) {
 	}
 }
 
+// runsOrphaned reports whether a task of the named node runs without a record.
+func (c *Core) runsOrphaned(name NodeName) bool {
+	for task := range c.orphans {
+		if owner, _ := task.Node(); owner == name {
+			return true
+		}
+	}
+	return false
+}
+
 // reconcileDoubt asks Mesos about every node that it has not spoken of for too long: all of them after a subscription
-// and from time to time. Silence is never taken for an end.
+// and from time to time, the doubtful ones again and again. Silence is never taken for an end.
 func (c *Core) reconcileDoubt(now time.Time) {
 	if !c.connected {
 		return
 	}
+	visit, all := c.active(), !now.Before(c.reconcileNext)
+	if all {
+		c.reconcileNext = now.Add(c.config.ReconcileEvery)
+		visit = c.order
+	}
 	var tasks []TaskAt
-	for _, n := range c.order {
-		if n.Phase == Gone || now.Before(n.ask) {
+	for _, n := range visit {
+		if n.Phase == Gone || now.Before(n.ask) && !all {
 			continue
 		}
 		n.ask = now.Add(backoff(n.asked))
@@ -230,11 +245,15 @@ func (c *Core) reconcileDoubt(now time.Time) {
 			tasks = append(tasks, TaskAt{task.ID, n.Agent})
 		}
 	}
+	if all {
+		for _, n := range c.order {
+			c.touch(n)
+		}
+	}
 	for batch := range slices.Chunk(tasks, reconcileBatch) {
 		c.call(Reconcile{Tasks: batch, Why: "no word of these tasks for too long"})
 	}
-	if !now.Before(c.reconcileNext) {
-		c.reconcileNext = now.Add(c.config.ReconcileEvery)
+	if all {
 		c.call(Reconcile{Why: "to learn of tasks that have no record"})
 	}
 }

@@ -19,43 +19,58 @@ type supply struct {
 	taken reason
 	// occupant is the node that is on the host.
 	occupant *node
-	// shared: the agent offers to another role too, which may have nothing else.
-	shared   bool
+	// shared: the agent offers to another role too, which may have nothing else; other is one of those supplies.
+	shared bool
+	other  *supply
+	// refused says of each pool of the role that misses a node why it does not have it here.
+	refused  []refusal
 	answered bool
 }
 
+// refusal is why a pool does not use a supply.
+type refusal struct {
+	pool *pool
+	why  reason
+}
+
+func (s *supply) refuse(p *pool, why reason) { s.refused = append(s.refused, refusal{p, why}) }
+
 // gather joins the offers of each agent and role, in the order of their first appearance.
 func gather(offers []Offer) []*supply {
-	type key struct {
-		agent AgentID
-		role  Role
-	}
 	supplies := make([]*supply, 0, len(offers))
-	index := make(map[key]*supply, len(offers))
 	agents := make(map[AgentID]*supply, len(offers))
-	room := make([]supply, 0, len(offers))
+	room := make([]supply, len(offers))
 	for i := range offers {
 		o := &offers[i]
-		at := key{o.Agent, o.Role}
-		if s := index[at]; s != nil {
-			s.offers = append(s.offers, o.ID)
-			s.resources = slices.Concat(s.resources, o.Resources)
+		first := agents[o.Agent]
+		if same := first.ofRole(o.Role); same != nil {
+			same.offers = append(same.offers, o.ID)
+			same.resources = slices.Concat(same.resources, o.Resources)
 			continue
 		}
+		s := &room[len(supplies)]
 		// Host names are compared without case, and Kubernetes writes them in lower case.
-		room = append(room, supply{
+		*s = supply{
 			agent: o.Agent, host: Hostname(strings.ToLower(string(o.Host))), role: o.Role, offers: []OfferID{o.ID}, resources: o.Resources,
-			place: Place{Attributes: o.Attributes, Region: o.Region, Zone: o.Zone},
-		})
-		s := &room[len(room)-1]
-		index[at] = s
-		if other := agents[o.Agent]; other != nil {
-			s.shared, other.shared = true, true
+			place: Place{Attributes: o.Attributes, Region: o.Region, Zone: o.Zone}, other: first, shared: first != nil,
+		}
+		if first != nil {
+			first.shared = true
 		}
 		agents[o.Agent] = s
 		supplies = append(supplies, s)
 	}
 	return supplies
+}
+
+// ofRole finds the supply of a role among those of one agent.
+func (s *supply) ofRole(role Role) *supply {
+	for ; s != nil; s = s.other {
+		if s.role == role {
+			return s
+		}
+	}
+	return nil
 }
 
 // share is how a pool may use an entry of an offer.
@@ -219,6 +234,8 @@ type reason struct {
 	detail string
 	need   Amount
 	short  Amount
+	// fixed: it holds as long as pool and agent are what they are.
+	fixed bool
 }
 
 const whyShort = "short"

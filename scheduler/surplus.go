@@ -107,26 +107,34 @@ func (c *Core) orderSurplus(now time.Time, p *pool, candidates []*node, surplus 
 
 // retireUnmatched drains the nodes of a pool of all agents that are on agents which do not match any more.
 func (c *Core) retireUnmatched(now time.Time, p *pool) {
-	for _, n := range c.order {
+	for _, n := range slices.Clone(c.active()) { // an edit unsettles all
 		if n.pool != p || n.retired() {
 			continue
 		}
-		for i := range p.constraints {
-			if why := p.constraints[i].refuses(n.Host, &n.Place); why != (reason{}) {
-				c.retire(now, n, CauseSurplus, "its agent does not match the pool any more: "+why.String())
-				break
-			}
+		if why := p.mismatch(n); why != (reason{}) {
+			c.retire(now, n, CauseSurplus, "its agent does not match the pool any more: "+why.String())
 		}
 	}
 }
 
 // keepWanted calls the drains of surplus nodes off that the pool wants again, oldest first.
 func (c *Core) keepWanted(now time.Time) {
-	for _, n := range slices.Clone(c.active(now)) {
-		if n.Phase == Draining && n.Cause == CauseSurplus && n.leaving == "" && !n.drained && !n.outdated() && n.pool.Nodes != All && c.missing(n.pool, now) > 0 {
+	for _, n := range slices.Clone(c.active()) {
+		planned := n.Phase == Draining && n.Cause == CauseSurplus && n.leaving == "" && !n.drained
+		if planned && !n.outdated() && c.missing(n.pool, now) > 0 && n.pool.mismatch(n) == (reason{}) {
 			c.callOff(now, n, fmt.Sprintf("the pool wants %s nodes again", n.pool.Nodes))
 		}
 	}
+}
+
+// mismatch says why a node's agent does not match its pool, other nodes aside; none: it does.
+func (p *pool) mismatch(n *node) reason {
+	for i := range p.constraints {
+		if why := p.constraints[i].refuses(n.Host, &n.Place); why != (reason{}) {
+			return why
+		}
+	}
+	return reason{}
 }
 
 // callOff ends the drain of a node that stays, and uncordons it.
@@ -140,7 +148,7 @@ func (c *Core) callOff(now time.Time, n *node, why string) {
 
 // uncordonKept takes the cordons of drains away that were called off.
 func (c *Core) uncordonKept(now time.Time) {
-	for _, n := range c.order {
+	for _, n := range c.active() {
 		if n.Uncordon && !n.retired() && n.uncordon.due(now) {
 			n.uncordon.asked(now)
 			c.operate(Uncordon{Node: n.Name, Host: n.Host, ProviderID: n.Name.ProviderID(c.meta.FrameworkID), Why: "its drain was called off"})

@@ -21,11 +21,12 @@ import (
 //	update TASK STATE [agent=A reason=R uuid=U message=…]
 //	node HOST ready|notready [provider=NODE] [cpu=M mem=MIB] / node HOST deleted
 //	progress NODE left=N [blocked=…] | drained NODE | forgotten NODE | uncordoned NODE | marked NODE
-//	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE
+//	ready NODE … | ended NODE …                             what follows a launch, and a kill: task and Node object
+//	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE | callfailed CALL ROLE
 //	scale POOL N | apply POOL … | delete POOL | pause POOL  … and from the operator; with dry-run: what would be done
 //	resume POOL | rollback POOL | restartpool POOL | restart NODE | cancel NODE | teardown
 //	wait DURATION                                           time passes; the core is woken when it asked for it
-//	state                                                   prints the records
+//	state | refusals                                        prints the records; why agents are not used
 //	table ready|silent                                      the phase after each task state, for every phase
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -112,11 +113,45 @@ func (w *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		for _, n := range w.core.View(w.now).Nodes {
 			fmt.Fprintf(&w.out, "%s on %s (%s): %s since %s: %s\n", n.Name, n.Host, n.Agent, n.Phase, w.ago(n.Since), n.Why)
 		}
+	case "refusals":
+		for _, p := range w.core.View(w.now).Pools {
+			for _, r := range p.Refusals {
+				fmt.Fprintf(&w.out, "pool %s is not on host %s: %s\n", p.Name, r.Host, r.Why)
+			}
+		}
+	case "ready":
+		for _, arg := range d.CmdArgs {
+			w.becomesReady(w.saved.nodes[NodeName(arg.Key)])
+		}
+	case "ended":
+		for _, arg := range d.CmdArgs {
+			w.ends(w.saved.nodes[NodeName(arg.Key)])
+		}
 	default:
 		w.dryRun = line.flag("dry-run")
 		w.step(line.event())
 	}
 	return w.out.String()
+}
+
+// becomesReady tells what follows a launch that goes well, or a change of size: the task runs, the Node is Ready.
+func (w *transcript) becomesReady(n Node) {
+	for _, task := range n.Tasks {
+		w.step(TaskUpdated{Task: task.ID, Agent: n.Agent, State: TaskRunning})
+	}
+	w.step(KubeNodeSeen{KubeNode{
+		Host: n.Host, UID: UID("uid-" + n.Name), Ready: true, ProviderID: n.Name.ProviderID(w.saved.meta.FrameworkID),
+		AllocatableCPU: int64(n.Slice().CPUs), AllocatableMem: n.Slice().MemBytes(),
+	}})
+}
+
+// ends tells what follows the kill of a node: its tasks are over, and its Node object is deleted.
+func (w *transcript) ends(n Node) {
+	for _, task := range n.Tasks {
+		w.step(TaskUpdated{Task: task.ID, Agent: n.Agent, State: TaskKilled})
+	}
+	w.step(KubeNodeForgotten{n.Name})
+	w.step(KubeNodeDeleted{n.Host})
 }
 
 func (w *transcript) wait(t *testing.T, text string) {

@@ -93,6 +93,7 @@ func (c command) pool(base Pool) Pool {
 		p.Drain.Then = AfterDeadline(then)
 	}
 	if c.Input != "" {
+		p.Labels, p.Annotations, p.Constraints = nil, nil, nil // decoding would add to them
 		text, err := yaml.YAMLToJSONStrict([]byte(c.Input))
 		require.NoError(c.t, err, c.Pos)
 		require.NoError(c.t, json.Unmarshal(text, &p), c.Pos)
@@ -162,6 +163,12 @@ func (c command) event() Event {
 		return KubeNodeForgotten{NodeName(c.word(0))}
 	case "opfailed":
 		return c.opFailed(framework)
+	case "callfailed":
+		var call Call = Revive{Roles: []Role{Role(c.word(1))}}
+		if c.word(0) == "suppress" {
+			call = Suppress{Roles: []Role{Role(c.word(1))}}
+		}
+		return CallFailed{Call: call, Why: "connection refused"}
 	default:
 		return Asked{Request: 1, DryRun: c.flag("dry-run"), Command: c.command()}
 	}

@@ -181,9 +181,9 @@ func (p Pool) validatePolicies(c *complaints) {
 		{"backoff.max", p.Backoff.Max, false},
 	} {
 		switch {
-		case each.value < 0:
+		case each.value < 0 && each.zero:
 			c.reject(each.field, each.value, "0s or more")
-		case each.value == 0 && !each.zero:
+		case each.value <= 0 && !each.zero:
 			c.reject(each.field, each.value, "more than 0s")
 		}
 	}

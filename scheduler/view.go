@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -76,12 +77,16 @@ func (c *Core) View(now time.Time) View {
 	if c.connected {
 		v.Master = c.master
 	}
+	refusals := c.viewRefusals(now)
 	for _, name := range c.poolNames() {
 		p, missing := c.pools[name], 0
 		if p.Nodes != All {
 			missing = c.missing(p, now)
 		}
 		v.Pools = append(v.Pools, c.poolView(p, now, missing))
+		if list := refusals[name]; list != nil {
+			v.Pools[len(v.Pools)-1].Refusals = list
+		}
 	}
 	for _, agent := range sortedKeys(c.maintenance) {
 		w := c.maintenance[agent]
@@ -107,15 +112,28 @@ func (c *Core) poolView(p *pool, now time.Time, missing int) PoolView {
 			}
 		}
 	}
-	for _, agent := range slices.Sorted(maps.Keys(p.refusals)) {
-		r := p.refusals[agent]
-		view.Refusals = append(view.Refusals, RefusalView{agent, r.Host, r.At, r.Why()})
-	}
 	if now.Before(p.launchAfter) {
 		until := p.launchAfter
 		view.Backoff = &until
 	}
 	return view
+}
+
+// viewRefusals lists the reasons by pool, in the order of the agents.
+func (c *Core) viewRefusals(now time.Time) map[PoolName][]RefusalView {
+	lists := map[PoolName][]RefusalView{}
+	for at, last := range c.refusals {
+		for _, r := range last.by {
+			if c.pools[r.pool.Name] != r.pool || r.pool.Nodes != All && c.missing(r.pool, now) == 0 {
+				continue // it misses none any more
+			}
+			lists[r.pool.Name] = append(lists[r.pool.Name], RefusalView{at.agent, last.host, last.at, r.why.String()})
+		}
+	}
+	for _, list := range lists {
+		slices.SortFunc(list, func(a, b RefusalView) int { return cmp.Compare(a.Agent, b.Agent) })
+	}
+	return lists
 }
 
 func (c *Core) nodeView(n *node) NodeView {

@@ -16,13 +16,12 @@ func (a *alarm) at(when time.Time) {
 // wake says when the next rule becomes due without any event.
 func (c *Core) wake(now time.Time) time.Time {
 	a := alarm{now: now}
-	for _, n := range c.order {
+	for _, n := range c.unsettled {
 		c.nodeWake(&a, n)
 	}
 	for _, p := range c.pools {
-		if len(p.refusals) > 0 {
-			a.at(p.launchAfter)
-		}
+		a.at(p.launchAfter)
+		a.at(p.pods.ask.next)
 	}
 	for _, stray := range c.strays {
 		a.at(stray.next)
@@ -41,6 +40,7 @@ func (c *Core) wake(now time.Time) time.Time {
 		if c.freed || len(c.suppressed) > 0 {
 			a.at(c.revived.Add(reviveEvery))
 		}
+		a.at(c.quiet)
 		a.at(c.announced.call.next)
 		a.at(c.teardown.sweep)
 		a.at(c.teardown.call.next)

@@ -26,7 +26,7 @@ type witness struct {
 // judgeLost asks for the leases of unreachable nodes, and gives those up that neither Mesos nor Kubernetes has heard of for
 // as long as their pool says.
 func (c *Core) judgeLost(now time.Time) {
-	for _, n := range c.active(now) {
+	for _, n := range c.active() {
 		if n.Phase != Unreachable || n.lease.lost || n.pool.Unreachable.Then == WaitLost || !n.lease.ask.due(now) {
 			continue
 		}
@@ -60,9 +60,9 @@ func (c *Core) leaseSeen(now time.Time, e LeaseSeen) {
 	default:
 		n.lease.lost = true
 		c.counted, c.freed = false, true
-		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: fmt.Sprintf(
-			"unreachable for %s, and its kubelet has not renewed its lease: another node is launched; its pods stay bound to host %s until the agent is back, or marked gone in Mesos, or the Node is deleted",
-			n.pool.Unreachable.After, n.Host)})
+		n.Why = fmt.Sprintf("unreachable for %s, and its kubelet has not renewed its lease: another node is launched; its pods stay bound to host %s "+
+			"until the agent is back, or marked gone in Mesos, or the Node is deleted", n.pool.Unreachable.After, n.Host)
+		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: n.Why})
 		return
 	}
 	n.lease.renewed, n.lease.read = e.Renewed, now
