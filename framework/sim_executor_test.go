@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -28,6 +29,7 @@ type simExecutor struct {
 	// healthy: the kubelet runs; served: it did once. slice is the sum of the tasks that it offers.
 	healthy, served bool
 	slice           scheduler.Resources
+	bad             bool // its kubelet never starts
 	roomy           bool // the node is cordoned until it has shrunk
 	end             *simEnd
 }
@@ -57,7 +59,7 @@ func (a *simAgent) start(launch scheduler.Launch) *simExecutor {
 	e := &simExecutor{
 		id: n.Name.Executor(), node: n.Name, agent: a, provider: launch.ProviderID, info: simInfo(a.w, launch),
 		marks:     scheduler.Marks{Labels: n.Executor.Labels, Taints: n.Executor.Taints},
-		resources: n.Executor.Resources, policy: n.Executor.Drain, alive: true,
+		resources: n.Executor.Resources, policy: n.Executor.Drain, alive: true, bad: bytes.Equal(n.Executor.Kubelet, simBadKubelet),
 	}
 	a.executors = append(a.executors, e)
 	return e
@@ -87,7 +89,7 @@ func (e *simExecutor) startKubelet() {
 	switch {
 	case !e.alive || e.end != nil:
 		return
-	case !e.healthy && w.perMille(40):
+	case !e.healthy && (e.bad || w.perMille(40)):
 		e.crash(scheduler.TaskFailed, "the kubelet failed 5 times in 10m0s")
 		return
 	case !e.healthy && len(h.kubelets) > 0:
@@ -119,7 +121,11 @@ func (e *simExecutor) resize() {
 			e.agent.w.later(time.Second, 5*time.Second, e.resize)
 			return
 		}
-		e.agent.w.watch.squeezed(e)
+		for _, t := range e.tasks {
+			if t.killed && !t.state.Over() {
+				e.agent.w.watch.squeezed(e, t)
+			}
+		}
 	}
 	e.slice = sum
 	if e.roomy && e.object() != nil {
@@ -147,7 +153,9 @@ func (e *simExecutor) kill(t *simTask, grace time.Duration, ours bool) {
 	t.killed = true
 	for _, other := range e.tasks {
 		if !other.killed && !other.state.Over() {
-			t.killBy = w.now.Add(grace)
+			if t.killBy.IsZero() {
+				t.killBy, t.grace = w.now.Add(grace), grace
+			}
 			w.later(time.Second, 3*time.Second, e.resize)
 			return
 		}

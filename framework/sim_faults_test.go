@@ -6,7 +6,7 @@ import "time"
 func (w *simWorld) fault() {
 	w.faults++
 	h := w.hosts[w.number(len(w.hosts))]
-	switch w.number(22) {
+	switch w.number(25) {
 	case 0, 1:
 		if l := w.leader(); l != nil {
 			l.die("killed")
@@ -41,12 +41,16 @@ func (w *simWorld) fault() {
 	case 17:
 		w.anyNode(h).plan(w.between(5*time.Minute, time.Hour), w.between(time.Minute, 20*time.Minute))
 	case 18:
-		h.replan()
+		w.anyPlanned(h).replan()
 	case 19:
 		if w.number(3) == 0 {
 			w.anyNode(h).agent.markGone()
 		}
-	case 20, 21:
+	case 20, 21, 22:
+		if l := w.leader(); l != nil {
+			l.freeze = w.between(time.Second, time.Minute)
+		}
+	case 23, 24:
 		w.anyNode(h).sicken(w.between(time.Minute, 25*time.Minute))
 	}
 }
@@ -55,6 +59,16 @@ func (w *simWorld) fault() {
 func (w *simWorld) anyNode(other *simHost) *simHost {
 	for range 4 {
 		if h := w.hosts[w.number(len(w.hosts))]; h.live() != nil {
+			return h
+		}
+	}
+	return other
+}
+
+// anyPlanned is a host whose maintenance is planned, if there is one.
+func (w *simWorld) anyPlanned(other *simHost) *simHost {
+	for _, h := range w.hosts {
+		if !h.unavailable.IsZero() && !h.down {
 			return h
 		}
 	}

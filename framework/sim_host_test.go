@@ -26,8 +26,10 @@ type simHost struct {
 
 	// unavailable is the start of a planned maintenance; zero: none is planned. down: it has begun.
 	unavailable time.Time
-	lasts       time.Duration
-	down        bool
+	// said is the last start that offers have told of.
+	said  time.Time
+	lasts time.Duration
+	down  bool
 }
 
 // newSimHosts makes the machines: in three zones, two of another kind, one too small, one with resources of a role.
@@ -163,5 +165,4 @@ func (h *simHost) mend() {
 	if h.agent.draining != nil && !h.agent.draining.gone {
 		h.w.later(20*time.Minute, 30*time.Minute, h.agent.reactivate)
 	}
-	h.endMaintenance()
 }

@@ -36,6 +36,8 @@ type simLeader struct {
 	timer             int // names the timer that runs
 	dead              bool
 
+	// freeze is for how long the process is to be stopped before its next effect.
+	freeze time.Duration
 	// cutOff is since when ZooKeeper does not hear from it; zero: it does.
 	cutOff  time.Time
 	refused bool // a Save failed
@@ -192,10 +194,10 @@ func (l *simLeader) effect(what any) bool {
 	case w.perMille(1):
 		l.die(fmt.Sprintf("killed before %s", what))
 		return false
-	case w.perMille(1):
-		d := w.between(time.Second, time.Minute)
+	case l.freeze > 0:
+		d := l.freeze
+		l.freeze = 0
 		w.logf("!!! leader %d is frozen for %s before %s", l.epoch, d, what)
-		w.faults++
 		if d >= simLease {
 			l.cut()
 		}

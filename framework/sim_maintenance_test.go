@@ -14,10 +14,12 @@ func (h *simHost) plan(in, lasts time.Duration) {
 	}
 	m, start := h.w.master, h.w.now.Add(in)
 	h.w.logf("!!! maintenance of host %s is planned in %s for %s", h.name, in, lasts)
-	h.unavailable, h.lasts = start, lasts
+	h.unavailable, h.said, h.lasts = start, start, lasts
 	m.rescind(h.agent)
 	m.soon()
-	m.askToLeave(h)
+	if len(h.agent.executors) > 0 {
+		m.askToLeave(h)
+	}
 	h.w.later(in, in, func() {
 		if h.unavailable.Equal(start) && !h.down {
 			h.beginMaintenance()
@@ -45,7 +47,7 @@ func (h *simHost) replan() {
 
 // askToLeave sends an inverse offer, unless one is open.
 func (m *simMaster) askToLeave(h *simHost) {
-	if m.stream == nil || h.unavailable.IsZero() || h.down || !h.agent.reached() || len(h.agent.executors) == 0 {
+	if m.stream == nil || h.unavailable.IsZero() || h.down || !h.agent.reached() {
 		return
 	}
 	for _, open := range m.inverse {

@@ -83,7 +83,9 @@ func (m *simMaster) subscribe(l *simLeader) {
 	m.soon()
 	for _, a := range m.sorted() {
 		a.resend()
-		m.w.later(time.Second, 2*time.Second, func() { m.askToLeave(a.host) })
+		if len(a.executors) > 0 {
+			m.w.later(time.Second, 2*time.Second, func() { m.askToLeave(a.host) })
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type simObserver struct {
 	dry   *simLeader // it takes a turn that must change nothing
 	// retired are the records, as they were, of nodes whose end begins in the Save that is looked at.
 	retired []scheduler.Node
+	born    map[scheduler.NodeName]bool // recorded by this Save
 	// busy is when something was last called, done or saved, reconciliation aside.
 	busy time.Time
 	what any
@@ -28,6 +29,7 @@ func newSimObserver(w *simWorld) *simObserver {
 	return &simObserver{
 		w: w, updates: map[scheduler.UpdateID]scheduler.TaskUpdated{}, tasks: map[scheduler.TaskID]bool{},
 		open: map[*simLeader]map[scheduler.OfferID]bool{}, began: map[*simLeader]time.Time{},
+		born: map[scheduler.NodeName]bool{},
 	}
 }
 
@@ -81,6 +83,9 @@ func (o *simObserver) acts(l *simLeader, effect any) {
 		o.answers(l, e.Offers, e.Why)
 	case scheduler.Decline:
 		o.answers(l, e.Offers, e.Why)
+		if e.Refuse >= scheduler.DefaultConfig().RefuseIdle {
+			return // a pool of all agents is offered each of them once an hour
+		}
 	case scheduler.AcceptInverse:
 		o.answers(l, e.Offers, e.Why)
 	case scheduler.DeclineInverse:
@@ -131,7 +136,8 @@ func (o *simObserver) acknowledges(c scheduler.Acknowledge) {
 	}
 }
 
-// kills: a node is killed only after its record says so, and one task of several only after it says that this task ends.
+// kills: a node is killed only after its record says so, and one task of several only after it says that this task ends. A
+// task without a record is always killed.
 func (o *simObserver) kills(c scheduler.Kill) {
 	name, _ := c.Task.Node()
 	n := o.w.record(name)
@@ -139,11 +145,10 @@ func (o *simObserver) kills(c scheduler.Kill) {
 		return
 	}
 	for _, t := range n.Tasks {
-		if t.ID == c.Task && t.Ending {
-			return
+		if t.ID == c.Task && !t.Ending {
+			o.w.violated("task %s is killed while its record says %s", c.Task, n.Phase)
 		}
 	}
-	o.w.violated("task %s is killed while its record says %s", c.Task, n.Phase)
 }
 
 // launches: no task without a durable record that is older; no task ID used twice; never two nodes on a host.
@@ -190,9 +195,16 @@ func (o *simObserver) stops(e *simExecutor) {
 	}
 }
 
-// squeezed: a node shrinks only when its pods need less.
-func (o *simObserver) squeezed(e *simExecutor) {
-	o.w.violated("node %s shrinks below what its pods need", e.node)
+// squeezed: the pods of a node that shrinks have as much time to leave as those of one that is drained.
+func (o *simObserver) squeezed(e *simExecutor, t *simTask) {
+	n := o.w.record(e.node)
+	switch {
+	case n == nil:
+	case n.Phase == scheduler.Stopping && o.w.now.Before(n.DrainBy):
+		o.w.violated("node %s loses task %s and shrinks below what its pods need, before its deadline %s", e.node, t.id, n.DrainBy)
+	case n.Phase != scheduler.Stopping && t.grace < time.Duration(e.policy.Deadline):
+		o.w.violated("node %s loses task %s and shrinks below what its pods need, %s after the kill", e.node, t.id, t.grace)
+	}
 }
 
 // forgets: no Node object is deleted while its kubelet lives, unless an operator said that the agent is gone.

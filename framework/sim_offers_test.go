@@ -212,6 +212,10 @@ func (m *simMaster) launch(a *simAgent, launch scheduler.Launch, have *simBag) {
 		m.w.violated("task %s has another ExecutorInfo than its executor:\n%s\n%s", launch.Task, info, e.info)
 	}
 	if short := have.take(want); short != "" {
+		if e == nil && len(launch.Node.Tasks) > 1 { // it was to grow, and its executor has ended meanwhile
+			m.dropped(launch, a.id, scheduler.TaskError, "REASON_TASK_INVALID")
+			return
+		}
 		m.w.violated("launch of %s on agent %s: more than was offered: %s", launch.Task, a.id, short)
 	}
 	switch {

@@ -97,7 +97,7 @@ func (o *simOperators) think() scheduler.Command {
 	case choice == 15 && len(nodes) > 0:
 		return scheduler.RestartNode{Node: nodes[w.number(len(nodes))].Name}
 	case choice < 18 && len(nodes) > 0:
-		return scheduler.CallOff{Node: nodes[w.number(len(nodes))].Name}
+		return scheduler.CallOff{Node: o.draining(nodes).Name}
 	case choice == 18 && !p.Deleted:
 		o.removed = append(o.removed, p.Pool)
 		return scheduler.RemovePool{Pool: p.Name}
@@ -106,6 +106,16 @@ func (o *simOperators) think() scheduler.Command {
 	default:
 		return nil
 	}
+}
+
+// draining is a node of all pools that is being drained, or else one of the given.
+func (o *simOperators) draining(nodes []scheduler.Node) scheduler.Node {
+	for _, n := range o.w.store.sorted() {
+		if n.Phase == scheduler.Draining {
+			return n
+		}
+	}
+	return nodes[o.w.number(len(nodes))]
 }
 
 // again makes a pool that was deleted.
@@ -130,12 +140,12 @@ func (o *simOperators) size(p scheduler.Pool) scheduler.Count {
 // edit changes something of a pool's definition.
 func (o *simOperators) edit(p scheduler.Pool) scheduler.Pool {
 	n := o.w.number
-	switch n(8) {
+	switch n(11) {
 	case 0:
 		p.Labels = map[string]string{"tier": fmt.Sprint(n(4))}
 	case 1:
 		p.Annotations = map[string]string{"owner": fmt.Sprint(n(4))}
-	case 2:
+	case 2, 8:
 		p.Resources = scheduler.Resources{CPUs: scheduler.Amount(1000 + 500*n(3)), Mem: scheduler.Amount(1_024_000 * (1 + n(2)))}
 	case 3:
 		p.Overhead.CPUs = scheduler.Amount(100 + 50*n(3))
@@ -147,12 +157,19 @@ func (o *simOperators) edit(p scheduler.Pool) scheduler.Pool {
 		kind := p.Constraints[0]
 		p.Constraints = slices.Delete([]scheduler.Constraint{kind, {Field: "rack", Operator: scheduler.MaxPer, Value: "2"}}, 1, 1+n(2))
 	case 7:
+		p.KillSelection = []scheduler.KillSelection{scheduler.Youngest, scheduler.Oldest, scheduler.FewestPods}[n(3)]
+	case 9:
+		p.Kubelet = simBadKubelet
+	case 10:
 		p.Taints = slices.Delete([]string{"dedicated=" + string(p.Name) + ":PreferNoSchedule"}, 0, n(2))
 	}
 	return p
 }
 
-// goOn lets every pool go on when the faults have stopped.
+// simBadKubelet is a configuration with which no kubelet starts.
+var simBadKubelet = json.RawMessage(`{"maxPods":13}`)
+
+// goOn lets every pool go on when the faults have stopped, with a configuration that works.
 func (o *simOperators) goOn() {
 	l := o.w.leader()
 	if l == nil || !simCommands {
@@ -162,6 +179,10 @@ func (o *simOperators) goOn() {
 		o.ask(l, o.again(), false)
 	}
 	for _, name := range simSorted(o.w.store.pools) {
+		if p := o.w.store.pools[name].Pool; string(p.Kubelet) == string(simBadKubelet) {
+			p.Kubelet = nil
+			o.ask(l, scheduler.Apply{Pools: []scheduler.Pool{p}}, false)
+		}
 		o.ask(l, scheduler.Resume{Pool: name}, false)
 	}
 }

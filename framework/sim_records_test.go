@@ -32,6 +32,7 @@ func (o *simObserver) saved(l *simLeader) {
 		o.retires(l, before)
 	}
 	o.retired = nil
+	clear(o.born)
 }
 
 // meta: the framework ID never changes, and the counter never falls.
@@ -64,6 +65,7 @@ func (o *simObserver) node(next scheduler.Node) {
 	switch {
 	case before == nil:
 		o.surges(p, next)
+		o.born[next.Name] = true
 	case before.Phase != scheduler.Draining && next.Phase == scheduler.Draining:
 		o.retired = append(o.retired, *before)
 	}
@@ -108,15 +110,21 @@ func (o *simObserver) retires(l *simLeader, before scheduler.Node) {
 			ready++
 		case scheduler.Draining, scheduler.Stopping:
 			leaving++
+		case scheduler.Unreachable:
+			if !o.w.now.Before(other.Since.Add(time.Duration(p.Unreachable.After))) {
+				continue
+			}
 		}
-		all++
+		if !o.born[other.Name] {
+			all++
+		}
 	}
 	wanted := int(p.Nodes)
 	if p.Nodes == scheduler.All {
-		wanted = all
+		wanted = all // less those that are given up, and those that are launched just now
 	}
 	serves := before.Phase == scheduler.Ready && l.known[n.Host].Ready
-	if e := o.host(n.Host).live(); e == nil || e.node != n.Name {
+	if e := o.host(n.Host).live(); e == nil || e.node != n.Name || e.agent.status != simRegistered {
 		serves = false
 	}
 	if ready < wanted-p.MaxUnavailable && (serves || leaving > max(p.MaxUnavailable, 1)) {
@@ -129,7 +137,7 @@ func (o *simObserver) retires(l *simLeader, before scheduler.Node) {
 func (o *simObserver) lastMoment(n scheduler.Node) bool {
 	h := o.host(n.Host)
 	drain := time.Duration(n.Drain.Deadline) + scheduler.DefaultConfig().StopGrace
-	return n.Cause == scheduler.CauseMaintenance && (h.down || !h.unavailable.IsZero() && !o.w.now.Before(h.unavailable.Add(-drain)))
+	return n.Cause == scheduler.CauseMaintenance && !h.said.IsZero() && !o.w.now.Before(h.said.Add(-drain))
 }
 
 // accepted: what an operator was told to be accepted is durable.

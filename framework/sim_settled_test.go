@@ -106,7 +106,8 @@ func (o *simObserver) nothingLeft(h *simHost) {
 	}
 	for _, e := range *h.agent.resources {
 		for _, r := range e.reservations {
-			if r.Dynamic && (e.amount > o.reserved(h, r, e.name) || e.ports != 0 && o.reserved(h, r, e.name) < 0) {
+			most := o.reserved(h, r, e.name)
+			if r.Dynamic && (e.amount > max(most, 0) || e.ports != 0 && most < 0) {
 				o.w.violated("host %s has a reservation that nobody owns: %s of %s, ports %v, %v", h.name, e.amount, e.name, e.ranges(), r.Labels)
 			}
 		}

@@ -20,8 +20,9 @@ type simTask struct {
 	state   scheduler.TaskState // what the executor said last
 	known   scheduler.TaskState // what the master has heard last
 	killed  bool
-	killBy  time.Time // when room for its end is made without asking budgets
-	freed   bool      // its end is acknowledged
+	killBy  time.Time // when room for its end is made without asking budgets, which is grace after its first kill
+	grace   time.Duration
+	freed   bool // its end is acknowledged
 	updates []scheduler.TaskUpdated
 	// attempts counts how often the oldest update was sent; sending names the wait for the next time.
 	attempts, sending int

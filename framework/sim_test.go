@@ -121,14 +121,16 @@ func simulate(seed uint64, read bool) (broken, transcript string, faults int) {
 	w.elect()
 	for end := simStart.Add(time.Hour); w.now.Before(end); {
 		w.run(w.now.Add(w.between(5*time.Second, 3*time.Minute)))
-		if w.number(3) == 0 {
+		if w.number(2) == 0 {
 			w.operators.act()
 		}
 		w.fault()
 	}
 	w.calm()
-	w.run(w.now.Add(time.Minute))
-	w.operators.goOn()
+	for range 3 { // a leader may be on its way out when it is asked
+		w.run(w.now.Add(time.Minute))
+		w.operators.goOn()
+	}
 	w.run(w.now.Add(4 * time.Hour))
 	w.watch.settled()
 	quiet := w.now
