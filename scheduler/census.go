@@ -19,6 +19,7 @@ type tally struct {
 	notReady int // NotReady
 	retired  int // Draining or Stopping
 	replaced int // retired, and wanted again in their place
+	lost     int // given up as unreachable
 	outdated int // counted, and not as the pool's definition says
 	leaving  int // counted, not outdated, and to be replaced because of a planned maintenance
 }
@@ -96,6 +97,9 @@ func (c *Core) count(now time.Time) {
 		if n.retired() && n.Cause != CauseSurplus {
 			t.replaced++
 		}
+		if n.lease.lost {
+			t.lost++
+		}
 		if n.retired() || n.lease.lost {
 			continue
 		}
@@ -115,8 +119,8 @@ func (c *Core) census(p *pool, now time.Time) tally {
 	return p.tally
 }
 
-// wanted is how many nodes the pool wants; of a pool of all agents, as many as there are, those included that are being
-// replaced.
+// wanted is how many nodes the pool wants; of a pool of all agents, as many as there are, those included that are lost or
+// being replaced.
 func (c *Core) wanted(p *pool, now time.Time) int {
 	switch {
 	case p.Deleted || c.meta.Teardown != "":
@@ -124,7 +128,7 @@ func (c *Core) wanted(p *pool, now time.Time) int {
 	case p.Nodes == All:
 		maps.DeleteFunc(p.awaited, func(_ Hostname, until time.Time) bool { return !now.Before(until) })
 		t := c.census(p, now)
-		return t.counted + t.replaced + len(p.awaited)
+		return t.counted + t.replaced + t.lost + len(p.awaited)
 	default:
 		return int(p.Nodes)
 	}

@@ -54,7 +54,9 @@ type Core struct {
 	quiet         time.Time // until when suppressing is not tried again, after it failed
 	freed         bool      // a host became free, or demand grew, since the last revival
 	reconcileNext time.Time
-	orphans       map[TaskID]*orphan
+	// peek is until when offers are looked at for what only they can tell (demand.go).
+	peek    time.Time
+	orphans map[TaskID]*orphan
 	// returning holds the hosts on which reservations that nobody owns wait for an offer, to be given back.
 	returning   map[Hostname]*returning
 	maintenance map[AgentID]*window

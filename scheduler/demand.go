@@ -8,6 +8,10 @@ import (
 // reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
 const reviveEvery = 5 * time.Second
 
+// peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing, while only an offer
+// can tell that a lost agent has come back under a new ID, or bring reservations that are to be given back.
+const peekFor = 30 * time.Second
+
 // announcement is what Mesos is told of us that pools decide.
 type announcement struct {
 	roles []Role
@@ -100,7 +104,12 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 		wanted[p.Role] = wanted[p.Role] || want || !c.teardown.sweep.IsZero()
 	}
 	for _, r := range c.returning {
-		wanted[r.role] = wanted[r.role] || !r.offered
+		wanted[r.role] = wanted[r.role] || !r.offered && (!r.overdue || now.Before(c.peek))
+	}
+	if now.Before(c.peek) {
+		for _, n := range c.active() {
+			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost
+		}
 	}
 	return wanted
 }

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -22,11 +23,13 @@ type returning struct {
 	// offered: an offer has come. until is when no further one is awaited; zero: not set yet.
 	offered bool
 	until   time.Time
+	// overdue: no offer has come in time; it is looked for from time to time.
+	overdue bool
 }
 
 const (
 	// returnSettle is how long after an offer its host is watched for what was not given back; returnPatience how long a
-	// first offer is awaited. Whatever is offered later is given back all the same.
+	// first offer is asked for all the time.
 	returnSettle   = time.Minute
 	returnPatience = 15 * time.Minute
 	// returnRefuse is the filter of an ACCEPT that gives back, so that a loss of it shows.
@@ -123,7 +126,7 @@ func (c *Core) giveBack(now time.Time, s *supply) bool {
 func (c *Core) watchReturns(now time.Time, supplies []*supply) {
 	for _, s := range supplies {
 		if r := c.returning[s.host]; r != nil && r.role == s.role && !r.offered {
-			r.offered, r.until = true, now.Add(returnSettle)
+			r.offered, r.overdue, r.until = true, false, now.Add(returnSettle)
 		}
 	}
 	for _, host := range sortedKeys(c.returning) {
@@ -131,9 +134,14 @@ func (c *Core) watchReturns(now time.Time, supplies []*supply) {
 		switch {
 		case r.until.IsZero():
 			r.until = now.Add(returnPatience)
-		case !now.Before(r.until):
+		case now.Before(r.until) || r.overdue:
+		case r.offered:
 			delete(c.returning, host)
-			c.counted = false
+		default:
+			r.overdue = true
+			c.note(Note{Pool: r.pool, Alarm: true, Text: fmt.Sprintf(
+				"reservations for the role %s may be left on host %s: its agent has offered nothing for %s. They are given back when it does; if the pool is deleted by then, give them back by hand (UNRESERVE_RESOURCES)",
+				r.role, host, returnPatience)})
 		}
 	}
 }

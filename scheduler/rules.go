@@ -231,7 +231,7 @@ func (c *Core) reconcileDoubt(now time.Time) {
 	}
 	visit, all := c.active(), !now.Before(c.reconcileNext)
 	if all {
-		c.reconcileNext = now.Add(c.config.ReconcileEvery)
+		c.reconcileNext, c.peek = now.Add(c.config.ReconcileEvery), now.Add(peekFor)
 		visit = c.order
 	}
 	var tasks []TaskAt

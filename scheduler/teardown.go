@@ -1,6 +1,9 @@
 package scheduler
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // teardown is what is known of the end of everything beyond its record.
 type teardown struct {
@@ -20,7 +23,7 @@ func (c *Core) endAll(now time.Time) {
 	}
 	if c.meta.Teardown == TearingDown {
 		switch {
-		case len(c.order) > 0 || len(c.returning) > 0 || len(c.orphans) > 0:
+		case len(c.order) > 0 || len(c.orphans) > 0 || c.awaitsReturns():
 			c.teardown.sweep = time.Time{}
 			return
 		case c.teardown.sweep.IsZero():
@@ -42,6 +45,16 @@ func (c *Core) endAll(now time.Time) {
 	}
 }
 
+// awaitsReturns reports whether offers that bring reservations back are still to come soon.
+func (c *Core) awaitsReturns() bool {
+	for _, r := range c.returning {
+		if !r.overdue {
+			return true
+		}
+	}
+	return false
+}
+
 // forgetPool deletes a pool's record.
 func (c *Core) forgetPool(name PoolName) {
 	delete(c.pools, name)
@@ -58,9 +71,10 @@ func (c *Core) forgetPools(now time.Time) {
 		}
 		left := false
 		for _, r := range c.returning {
-			left = left || r.pool == name
+			left = left || r.pool == name && !r.overdue
 		}
 		if !left {
+			maps.DeleteFunc(c.returning, func(_ Hostname, r *returning) bool { return r.pool == name })
 			c.forgetPool(name)
 			c.note(Note{Pool: name, Text: "deleted: no node of it is left"})
 		}

@@ -41,6 +41,7 @@ func (c *Core) wake(now time.Time) time.Time {
 			a.at(c.revived.Add(reviveEvery))
 		}
 		a.at(c.quiet)
+		a.at(c.peek)
 		a.at(c.announced.call.next)
 		a.at(c.teardown.sweep)
 		a.at(c.teardown.call.next)
