@@ -133,6 +133,9 @@ func (a *simAgent) register() {
 		a.kill(c.Task, c.Grace, true)
 	}
 	a.kept = nil
+	if m.removed {
+		a.shutExecutors()
+	}
 	a.resend()
 	a.reportEnds()
 	m.soon()
@@ -163,9 +166,9 @@ func (a *simAgent) reportEnds() {
 	a.settleDrain()
 }
 
-// bury forgets an executor when all is told.
+// bury forgets an executor when all is told, or its framework is gone.
 func (a *simAgent) bury(e *simExecutor) {
-	if !e.alive && e.reported && len(e.tasks) == 0 {
+	if !e.alive && e.reported && (len(e.tasks) == 0 || a.w.master.removed) {
 		a.executors = slices.DeleteFunc(a.executors, func(each *simExecutor) bool { return each == e })
 	}
 }

@@ -58,6 +58,10 @@ func (w *simWorld) elect() {
 	config := scheduler.DefaultConfig()
 	config.Principal, config.Setup = simPrincipal, simSetup
 	core, err := scheduler.New(config, state)
+	if err != nil && state.Meta.Teardown == scheduler.TornDown {
+		w.logf("--- no leader any more: %v", err)
+		return
+	}
 	if err != nil {
 		w.violated("the saved state is refused: %v", err)
 	}

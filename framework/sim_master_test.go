@@ -256,6 +256,7 @@ func (m *simMaster) tearDown() {
 	m.disconnect("the framework was torn down")
 	for _, h := range m.w.hosts {
 		h.agent.shutExecutors()
+		h.agent.reportEnds()
 	}
 }
 

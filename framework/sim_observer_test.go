@@ -66,7 +66,9 @@ func (o *simObserver) turned(l *simLeader, next time.Time) {
 		o.w.violated("offer %s was not answered", id)
 	}
 	delete(o.open, l)
-	o.dry = nil
+	if o.dry == l {
+		o.dry = nil
+	}
 	if began := o.began[l]; !next.IsZero() && !next.After(began) && len(l.loop.failed) == 0 {
 		o.w.violated("the core asks at %s to be woken at %s", began, next)
 	}

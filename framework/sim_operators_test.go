@@ -45,6 +45,7 @@ func simPools() []scheduler.Pool {
 	batch.Nodes, batch.Role, batch.Reserve, batch.Ports = 2, "batch", true, scheduler.Ranges{{Begin: 31000, End: 31001}}
 	edge.Nodes, edge.Constraints = simAllNodes, []scheduler.Constraint{{Field: "kind", Operator: scheduler.Is, Value: "edge"}}
 	edge.Drain.Then = scheduler.Wait
+	workers.KillSelection = scheduler.FewestPods
 	workers.Nodes, workers.Labels = 3, map[string]string{"tier": "1"}
 	return pools
 }

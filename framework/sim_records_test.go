@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // change is passed by every change of the memory before it is made.
-func (o *simObserver) change(change scheduler.Change) {
+func (o *simObserver) change(l *simLeader, change scheduler.Change) {
 	switch c := change.(type) {
 	case scheduler.PutMeta:
 		o.meta(c.Meta)
@@ -17,13 +18,24 @@ func (o *simObserver) change(change scheduler.Change) {
 	case scheduler.DeleteNode:
 		o.buries(c.Name)
 	}
-	if o.dry != nil {
-		switch change.(type) {
-		case scheduler.PutPool, scheduler.DeletePool:
+	if l == o.dry {
+		o.onlySays(change)
+	}
+	o.busy, o.what = o.w.now, change
+}
+
+// onlySays: a dry run changes no definition. What else is due at the time happens all the same.
+func (o *simObserver) onlySays(change scheduler.Change) {
+	switch c := change.(type) {
+	case scheduler.PutPool:
+		if before := o.w.store.pools[c.Pool.Name]; !reflect.DeepEqual(before.Pool, c.Pool.Pool) || before.Deleted != c.Pool.Deleted {
+			o.w.violated("a dry run changes %s", change)
+		}
+	case scheduler.PutMeta:
+		if o.w.store.meta.Teardown != c.Meta.Teardown {
 			o.w.violated("a dry run changes %s", change)
 		}
 	}
-	o.busy, o.what = o.w.now, change
 }
 
 // saved is passed when a Save is durable: what bounds rolling changes, repairs and polite maintenance is judged by all of it.

@@ -24,6 +24,25 @@ func (o *simObserver) settled() {
 	}
 }
 
+// ended is what must hold some time after an operator's command to end everything: nothing is left.
+func (o *simObserver) ended() {
+	w := o.w
+	switch {
+	case w.store.meta.Teardown == "":
+		return // every leader that was asked died before it could save it
+	case w.store.meta.Teardown != scheduler.TornDown || !w.master.removed:
+		w.violated("the end of everything is %q, and the framework is still known to Mesos: %v", w.store.meta.Teardown, !w.master.removed)
+	case len(w.store.nodes)+len(w.store.pools)+len(w.api.nodes) > 0:
+		w.violated("%d nodes and %d pools are recorded and %d Node objects are there after the end of everything", len(w.store.nodes), len(w.store.pools), len(w.api.nodes))
+	}
+	for _, h := range w.hosts {
+		o.nothingLeft(h)
+		if len(h.agent.executors) > 0 {
+			w.violated("executor %s is left after the end of everything", h.agent.executors[0].id)
+		}
+	}
+}
+
 // quiet: nothing is called, done or saved when there is nothing to do, reconciliation aside.
 func (o *simObserver) quiet(since time.Time) {
 	if o.busy.After(since) {

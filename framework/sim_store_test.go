@@ -41,7 +41,7 @@ func (s *simStore) save(l *simLeader, changes []scheduler.Change) error {
 	}
 	for _, change := range changes {
 		s.w.logf("save %s", change)
-		s.w.watch.change(change)
+		s.w.watch.change(l, change)
 		s.apply(change)
 	}
 	s.w.watch.saved(l)

@@ -137,7 +137,26 @@ func simulate(seed uint64, read bool) (broken, transcript string, faults int) {
 	w.run(w.now.Add(2 * time.Hour))
 	w.watch.settled()
 	w.watch.quiet(quiet)
+	if seed%8 == 0 {
+		w.endAll()
+	}
 	return "", "", 0
+}
+
+// endAll lets the operators end everything, while things go wrong again.
+func (w *simWorld) endAll() {
+	w.logf("--- the operators end everything")
+	w.faulty = true
+	for end := w.now.Add(30 * time.Minute); w.now.Before(end); {
+		if l := w.leader(); w.store.meta.Teardown == "" && !l.dead {
+			w.operators.ask(l, scheduler.EndAll{}, false)
+		}
+		w.run(w.now.Add(w.between(5*time.Second, 3*time.Minute)))
+		w.fault()
+	}
+	w.calm()
+	w.run(w.now.Add(4 * time.Hour))
+	w.watch.ended()
 }
 
 // simTail is the end of a long text.
