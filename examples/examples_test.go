@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,20 +25,53 @@ func TestPoolsFileIsOne(t *testing.T) {
 	require.Equal(t, scheduler.Resources{CPUs: 8000, Mem: 32_768_000}, pools[0].Resources)
 }
 
-// The rights are those that the tests of package kube get by with against a real API server.
-func TestRightsAreThoseThatTheTestsRunWith(t *testing.T) {
-	role, binding, found := bytes.Cut(read(t, "rbac.yaml"), []byte("\n---\n"))
+// Every field that a pools file can have stands in the table of operations.md.
+func TestEveryFieldOfAPoolIsDocumented(t *testing.T) {
+	_, table, found := strings.Cut(string(read(t, filepath.Join("..", "docs", "operations.md"))), "\n## Pools\n")
 	require.True(t, found)
-	var ours, tested rbacv1.ClusterRole
-	require.NoError(t, yaml.UnmarshalStrict(role, &ours))
-	require.NoError(t, yaml.UnmarshalStrict(read(t, filepath.Join("..", "internal", "kube", "testdata", "clusterrole.yaml")), &tested))
-	require.NotEmpty(t, ours.Rules)
-	require.Equal(t, tested.Rules, ours.Rules)
+	table, _, _ = strings.Cut(table, "\n### ")
+	fields := fieldsOf(reflect.TypeFor[scheduler.Pool](), "")
+	require.Greater(t, len(fields), 40)
+	for _, field := range fields {
+		if field != "overhead.gpus" { // it is refused
+			require.True(t, strings.Contains(table, "`"+field+"`"), "docs/operations.md, \"Pools\", does not explain %s", field)
+		}
+	}
+}
 
-	var bound rbacv1.ClusterRoleBinding
-	require.NoError(t, yaml.UnmarshalStrict(binding, &bound))
-	require.Equal(t, ours.Name, bound.RoleRef.Name)
-	require.Len(t, bound.Subjects, 1)
+// fieldsOf lists the names of a pools file's fields, those of objects behind a dot.
+func fieldsOf(object reflect.Type, prefix string) []string {
+	var names []string
+	for i := range object.NumField() {
+		field := object.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.Type.Kind() == reflect.Struct {
+			names = append(names, fieldsOf(field.Type, prefix+name+".")...)
+			continue
+		}
+		names = append(names, prefix+name)
+	}
+	return names
+}
+
+// That the rights are enough is what the tests of package kube show against a real API server, which has them from this file.
+func TestRightsAreBound(t *testing.T) {
+	documents := bytes.Split(read(t, "rbac.yaml"), []byte("\n---\n"))
+	require.Len(t, documents, 4)
+	var cluster rbacv1.ClusterRole
+	var clusterBound rbacv1.ClusterRoleBinding
+	var leases rbacv1.Role
+	var leasesBound rbacv1.RoleBinding
+	for i, into := range []any{&cluster, &clusterBound, &leases, &leasesBound} {
+		require.NoError(t, yaml.UnmarshalStrict(documents[i], into))
+	}
+	require.NotEmpty(t, cluster.Rules)
+	require.Equal(t, cluster.Name, clusterBound.RoleRef.Name)
+	require.Len(t, leases.Rules, 1)
+	require.Equal(t, leases.Name, leasesBound.RoleRef.Name)
+	require.Equal(t, leases.Namespace, leasesBound.Namespace)
+	require.Equal(t, clusterBound.Subjects, leasesBound.Subjects)
+	require.Len(t, clusterBound.Subjects, 1)
 }
 
 func TestKubeconfigNamesTheIdentityOfTheRights(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -16,24 +15,24 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// maxRequest bounds the body of an operator's request, in bytes.
-const maxRequest = 1 << 20
-
 // answerWithin bounds how long an operator waits for the loop.
 const answerWithin = 15 * time.Second
 
 // operatorAPI serves the operators: the leader answers, a standby redirects to it.
 //
-//	GET  /healthz            200 while the process works
-//	GET  /readyz             200 when it leads and is subscribed, or stands by
-//	GET  /metrics            Prometheus
-//	GET  /state              scheduler.View as JSON
-//	POST /pools/NAME/scale   {"nodes": N}: stored before it is answered
+//	GET /healthz   200 while the process works
+//	GET /readyz    200 when it leads and is subscribed, or stands by
+//	GET /metrics   Prometheus
+//	GET /state     scheduler.View as JSON
+//
+// and the orders of orders.go.
 type operatorAPI struct {
 	// leading is the loop while we lead.
 	leading  atomic.Pointer[loop]
 	election atomic.Pointer[election]
 	registry *prometheus.Registry
+	// seeded are the pools that the options name.
+	seeded []scheduler.Pool
 }
 
 // election names the advertised host:port of the instance that leads; empty: none does.
@@ -49,7 +48,9 @@ func (a *operatorAPI) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /state", a.byLeader(a.state))
-	mux.HandleFunc("POST /pools/{pool}/scale", a.byLeader(a.scale))
+	for pattern, read := range orders() {
+		mux.HandleFunc(pattern, a.byLeader(a.obey(read)))
+	}
 	return mux
 }
 
@@ -99,32 +100,6 @@ func (a *operatorAPI) state(w http.ResponseWriter, r *http.Request, l *loop) {
 		return
 	}
 	answerJSON(w, view)
-}
-
-func (a *operatorAPI) scale(w http.ResponseWriter, r *http.Request, l *loop) {
-	var wanted struct {
-		Nodes *scheduler.Count `json:"nodes"`
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "read the request: "+err.Error())
-		return
-	}
-	if err := decodeStrict(body, &wanted); err != nil || wanted.Nodes == nil {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("the request is %q, want {\"nodes\": N}", body))
-		return
-	}
-	reply, err := l.request(r.Context(), func(number int64) scheduler.Event {
-		return scheduler.Asked{Request: number, Command: scheduler.Scale{Pool: scheduler.PoolName(r.PathValue("pool")), Nodes: *wanted.Nodes}}
-	})
-	switch {
-	case err != nil:
-		refuse(w, http.StatusServiceUnavailable, err.Error())
-	case reply.Problem != "":
-		refuse(w, http.StatusUnprocessableEntity, reply.Problem)
-	default:
-		answerJSON(w, wanted)
-	}
 }
 
 // view is for metrics: a standby has none.

@@ -2,7 +2,6 @@ package framework
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"k8s-framework/scheduler"
@@ -39,53 +37,6 @@ func serve(t *testing.T, a *operatorAPI) *httptest.Server {
 	server := httptest.NewServer(a.handler())
 	t.Cleanup(server.Close)
 	return server
-}
-
-func TestScaleIsStoredBeforeItIsAnswered(t *testing.T) {
-	w := &world{}
-	l := testLoop(t, w, 1)
-	end := start(t, l)
-	defer func() { _ = end() }()
-	a := &operatorAPI{}
-	a.lead(l)
-	server := serve(t, a)
-
-	status, _, _ := ask(t, server, http.MethodPost, "/pools/workers/scale", `{"nodes": 3}`)
-	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, w.seen(), "save pool workers: 3 nodes of cpus:1; mem:1024")
-
-	status, text, _ := ask(t, server, http.MethodGet, "/state", "")
-	require.Equal(t, http.StatusOK, status)
-	var view scheduler.View
-	require.NoError(t, json.Unmarshal([]byte(text), &view))
-	require.EqualValues(t, 3, view.Pools[0].Nodes)
-}
-
-func TestBadRequestsAreExplainedAndChangeNothing(t *testing.T) {
-	w := &world{}
-	l := testLoop(t, w, 1)
-	end := start(t, l)
-	defer func() { _ = end() }()
-	a := &operatorAPI{}
-	a.lead(l)
-	server := serve(t, a)
-	for _, bad := range []struct {
-		path, body string
-		status     int
-		says       string
-	}{
-		{"/pools/worker/scale", `{"nodes": 3}`, 422, `pool is "worker", want one of [workers]`},
-		{"/pools/workers/scale", `{"nodes": -1}`, 422, `nodes is -1, want 0 or more`},
-		{"/pools/workers/scale", `{"node": 3}`, 400, `want {"nodes": N}`},
-		{"/pools/workers/scale", `{}`, 400, `want {"nodes": N}`},
-		{"/pools/workers/scale", `{"nodes": "3"}`, 400, `want {"nodes": N}`},
-		{"/pools/workers/scale", ``, 400, `want {"nodes": N}`},
-	} {
-		status, text, _ := ask(t, server, http.MethodPost, bad.path, bad.body)
-		assert.Equal(t, bad.status, status, bad.body)
-		assert.Contains(t, text, bad.says)
-	}
-	require.Empty(t, w.seen())
 }
 
 func TestStandbysRedirectToTheLeader(t *testing.T) {
@@ -149,4 +100,13 @@ func TestMetricsShowPoolsAndNodes(t *testing.T) {
 	_, text, _ := ask(t, serve(t, a), http.MethodGet, "/metrics", "")
 	require.Contains(t, text, `k8s_framework_nodes{phase="Launching",pool="workers"} 1`)
 	require.Contains(t, text, `k8s_framework_nodes_wanted{pool="workers"} 2`)
+	require.Contains(t, text, `k8s_framework_nodes_missing{pool="workers"} 1`)
+	require.Contains(t, text, `k8s_framework_nodes_outdated{pool="workers"} 0`)
+	require.Contains(t, text, `k8s_framework_rollout_stopped{pool="workers"} 0`)
+}
+
+func TestAPoolOfAllWantsWhatItHas(t *testing.T) {
+	view := scheduler.PoolView{Phases: map[scheduler.Phase]int{scheduler.Ready: 3, scheduler.Draining: 1, scheduler.NotReady: 1}}
+	view.Nodes = scheduler.All
+	require.Equal(t, 4, nodesWanted(view))
 }

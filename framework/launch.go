@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,22 +25,15 @@ func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
 			return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
 		}
 	}
-	spec := kubelet.Defaults()
+	spec := specOf(node.Executor)
 	spec.Node = string(node.Name)
 	spec.Host = string(node.Host)
 	spec.ProviderID = launch.ProviderID
-	spec.Labels = node.Executor.Labels
-	spec.Taints = node.Executor.Taints
 	spec.Kubelet = nodes.Kubelet
 	spec.RootDir = nodes.RootDir
 	spec.Kubeconfig = nodes.Kubeconfig
 	spec.BootstrapKubeconfig = nodes.BootstrapKubeconfig
 	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
-	spec.Extra = node.Executor.Kubelet
-	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(node.Executor.Drain.Deadline), Then: string(node.Executor.Drain.Then)}
-	health := node.Executor.Health
-	spec.Restart.StartTimeout, spec.Restart.HangTimeout = kubelet.Duration(health.StartTimeout), kubelet.Duration(health.HangTimeout)
-	spec.Restart.Failures, spec.Restart.Window = health.Failures, kubelet.Duration(health.Window)
 	data, err := spec.Encode()
 	if err != nil {
 		return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
@@ -53,6 +47,38 @@ func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
 		ShutdownGrace: grace,
 		KillGrace:     grace,
 	}, nil
+}
+
+// specOf is the part of a kubelet's spec that its pool decides. Ports are only kept from others: the kubelet needs to know
+// nothing of them.
+func specOf(executor scheduler.Executor) kubelet.Spec {
+	spec := kubelet.Defaults()
+	spec.Labels = executor.Labels
+	spec.Taints = executor.Taints
+	spec.Extra = executor.Kubelet
+	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(executor.Drain.Deadline), Then: string(executor.Drain.Then)}
+	health := executor.Health
+	spec.Restart.StartTimeout, spec.Restart.HangTimeout = kubelet.Duration(health.StartTimeout), kubelet.Duration(health.HangTimeout)
+	spec.Restart.Failures, spec.Restart.Window = health.Failures, kubelet.Duration(health.Window)
+	return spec
+}
+
+// launchable checks what only a kubelet's spec knows of pools: labels that a kubelet may not set, and fields of its
+// configuration that are unknown or not the operator's. Otherwise the first launch would tell.
+func launchable(pools []scheduler.Pool) error {
+	var problems []error
+	for _, pool := range pools {
+		if pool.Validate() != nil {
+			continue // it is refused for that; a spec of it would say the same in other words
+		}
+		spec := specOf(scheduler.Executor{Labels: pool.Labels, Taints: pool.Taints, Kubelet: pool.Kubelet, Drain: pool.Drain, Health: pool.Health})
+		spec.Node, spec.Host, spec.ProviderID = "a-1", "a", "mesos://a/a-1"
+		spec.Kubelet, spec.Kubeconfig = "/kubelet", "/kubeconfig"
+		if err := spec.Validate(); err != nil {
+			problems = append(problems, fmt.Errorf("pool %q: %w", pool.Name, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // Drained implements mesos.Renderer.

@@ -59,18 +59,24 @@ func (m *metrics) called(call scheduler.Call, err error) {
 
 // viewCollector shows pools and nodes as the core sees them at the time of the scrape.
 type viewCollector struct {
-	view   func() (scheduler.View, bool)
-	nodes  *prometheus.Desc
-	wanted *prometheus.Desc
-	drift  *prometheus.Desc
+	view     func() (scheduler.View, bool)
+	nodes    *prometheus.Desc
+	wanted   *prometheus.Desc
+	missing  *prometheus.Desc
+	outdated *prometheus.Desc
+	stopped  *prometheus.Desc
+	drift    *prometheus.Desc
 }
 
 func newViewCollector(view func() (scheduler.View, bool)) *viewCollector {
 	return &viewCollector{
-		view:   view,
-		nodes:  prometheus.NewDesc("k8s_framework_nodes", "Nodes by pool and phase.", []string{"pool", "phase"}, nil),
-		wanted: prometheus.NewDesc("k8s_framework_nodes_wanted", "Nodes that a pool wants.", []string{"pool"}, nil),
-		drift:  prometheus.NewDesc("k8s_framework_nodes_drifted", "Nodes whose Allocatable differs from what Mesos granted.", []string{"pool"}, nil),
+		view:     view,
+		nodes:    prometheus.NewDesc("k8s_framework_nodes", "Nodes by pool and phase.", []string{"pool", "phase"}, nil),
+		wanted:   prometheus.NewDesc("k8s_framework_nodes_wanted", "Nodes that a pool wants; with nodes: all, those that it has.", []string{"pool"}, nil),
+		missing:  prometheus.NewDesc("k8s_framework_nodes_missing", "Nodes that a pool launches as soon as offers fit; with nodes: all nobody knows, 0.", []string{"pool"}, nil),
+		outdated: prometheus.NewDesc("k8s_framework_nodes_outdated", "Nodes of another version than their pool's.", []string{"pool"}, nil),
+		stopped:  prometheus.NewDesc("k8s_framework_rollout_stopped", "1 while a pool's rolling change is stopped by failures.", []string{"pool"}, nil),
+		drift:    prometheus.NewDesc("k8s_framework_nodes_drifted", "Nodes whose Allocatable differs from what Mesos granted.", []string{"pool"}, nil),
 	}
 }
 
@@ -78,6 +84,9 @@ func newViewCollector(view func() (scheduler.View, bool)) *viewCollector {
 func (v *viewCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- v.nodes
 	out <- v.wanted
+	out <- v.missing
+	out <- v.outdated
+	out <- v.stopped
 	out <- v.drift
 }
 
@@ -94,10 +103,34 @@ func (v *viewCollector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	for _, p := range view.Pools {
-		out <- prometheus.MustNewConstMetric(v.wanted, prometheus.GaugeValue, float64(p.Nodes), string(p.Name))
-		out <- prometheus.MustNewConstMetric(v.drift, prometheus.GaugeValue, float64(drifted[p.Name]), string(p.Name))
+		gauge := func(desc *prometheus.Desc, value int, labels ...string) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), append([]string{string(p.Name)}, labels...)...)
+		}
+		gauge(v.wanted, nodesWanted(p))
+		gauge(v.missing, p.Missing)
+		gauge(v.outdated, p.Outdated)
+		gauge(v.drift, drifted[p.Name])
+		stopped := 0
+		if p.Rollout.Stopped != "" {
+			stopped = 1
+		}
+		gauge(v.stopped, stopped)
 		for phase, count := range p.Phases {
-			out <- prometheus.MustNewConstMetric(v.nodes, prometheus.GaugeValue, float64(count), string(p.Name), string(phase))
+			gauge(v.nodes, count, string(phase))
 		}
 	}
+}
+
+// nodesWanted is the pool's number, or, where it has none, as many as are there to stay.
+func nodesWanted(p scheduler.PoolView) int {
+	if p.Nodes != scheduler.All {
+		return int(p.Nodes)
+	}
+	wanted := 0
+	for phase, count := range p.Phases {
+		if phase != scheduler.Draining && phase != scheduler.Stopping && phase != scheduler.Gone {
+			wanted += count
+		}
+	}
+	return wanted
 }

@@ -153,13 +153,7 @@ func (o Options) Validate() error {
 	if o.Kubeconfig == "" {
 		reject("--kubeconfig", `""`, "the path of a kubeconfig with access to nodes, pods and evictions")
 	}
-	if len(o.Pools) > 0 {
-		problems = append(problems, uniqueNames(o.Pools))
-	}
-	for _, pool := range o.Pools {
-		problems = append(problems, pool.Validate())
-	}
-	return errors.Join(append(problems, o.Nodes.validate())...)
+	return errors.Join(append(problems, checkPools(o.Pools), o.Nodes.validate())...)
 }
 
 // encode writes the options for a node's record: a node keeps those that it was launched with.

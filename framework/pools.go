@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
-	"strconv"
-	"strings"
+	"slices"
 
+	yamlv2 "go.yaml.in/yaml/v2"
 	"sigs.k8s.io/yaml"
 
 	"k8s-framework/scheduler"
@@ -21,111 +23,94 @@ func ReadPools(path string) ([]scheduler.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--pools is %q, want a readable pools file: %w", path, err)
 	}
-	pools, err := parsePools(text)
+	file, err := parsePools(text)
 	if err != nil {
 		return nil, fmt.Errorf("--pools %s: %w", path, err)
 	}
-	return pools, nil
+	return file.Pools, nil
 }
 
-func parsePools(text []byte) ([]scheduler.Pool, error) {
-	asJSON, err := yaml.YAMLToJSONStrict(text)
+// parsePools makes the command of a pools file that it holds from now on. Pools that leave their number of nodes unsaid
+// keep the one that they have.
+func parsePools(text []byte) (scheduler.Apply, error) {
+	asJSON, err := oneDocument(text)
 	if err != nil {
-		return nil, fmt.Errorf("not YAML: %w", err)
+		return scheduler.Apply{}, fmt.Errorf("not YAML: %w", err)
 	}
 	var file struct {
 		Pools []json.RawMessage `json:"pools"`
 	}
 	if err := decodeStrict(asJSON, &file); err != nil {
-		return nil, fmt.Errorf("want a list of pools under the key \"pools\": %w", err)
+		return scheduler.Apply{}, fmt.Errorf("want a list of pools under the key \"pools\": %w", err)
 	}
-	var pools []scheduler.Pool
+	var command scheduler.Apply
 	var problems []error
 	for i, raw := range file.Pools {
-		pool := scheduler.DefaultPool()
-		if err := decodeStrict(raw, &pool); err != nil {
-			problems = append(problems, fmt.Errorf("pool %d: %w", i+1, err))
+		pool, counted, err := parsePool(raw)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("pool %d, %q: %w", i+1, pool.Name, err))
 			continue
 		}
-		problems = append(problems, pool.Validate())
-		pools = append(pools, pool)
+		command.Pools = append(command.Pools, pool)
+		if !counted {
+			command.KeepNodes = append(command.KeepNodes, pool.Name)
+		}
 	}
-	problems = append(problems, uniqueNames(pools))
-	return pools, errors.Join(problems...)
+	problems = append(problems, checkPools(command.Pools))
+	if err := errors.Join(problems...); err != nil {
+		return scheduler.Apply{}, err
+	}
+	return command, nil
 }
 
-// decodeStrict reads JSON in which every field must be known.
+// checkPools is everything that can be wrong with pools before anybody launches a node of them.
+func checkPools(pools []scheduler.Pool) error {
+	return errors.Join(scheduler.ValidatePools(pools), launchable(pools))
+}
+
+// oneDocument is the only YAML document of the text, as JSON. What stood behind it would be passed over in silence.
+func oneDocument(text []byte) ([]byte, error) {
+	documents := yamlv2.NewDecoder(bytes.NewReader(text))
+	var passed any
+	if err := documents.Decode(&passed); err == nil {
+		if err := documents.Decode(&passed); !errors.Is(err, io.EOF) {
+			return nil, errors.New("there is something behind the first document, want one document")
+		}
+	}
+	return yaml.YAMLToJSONStrict(text)
+}
+
+// parsePool reads a pool field by field, so that each that is wrong is named with its value. counted says whether the
+// number of nodes is there.
+func parsePool(raw json.RawMessage) (pool scheduler.Pool, counted bool, err error) {
+	pool = scheduler.DefaultPool()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return pool, false, fmt.Errorf("%.100q is no pool, want fields and their values", raw)
+	}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		field, err := json.Marshal(map[string]json.RawMessage{name: fields[name]})
+		if err == nil {
+			err = decodeStrict(field, &pool)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s is %.200s: %w", name, fields[name], err))
+		}
+	}
+	_, counted = fields["nodes"]
+	return pool, counted, errors.Join(problems...)
+}
+
+// decodeStrict reads one JSON value in which every field must be known, and behind which nothing may stand.
 func decodeStrict(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
-}
-
-func uniqueNames(pools []scheduler.Pool) error {
-	seen := map[scheduler.PoolName]bool{}
-	for _, pool := range pools {
-		if seen[pool.Name] {
-			return fmt.Errorf("pool %q is there twice, want each name once", pool.Name)
-		}
-		seen[pool.Name] = true
-	}
-	return nil
-}
-
-// poolKeys are the words of a --pool flag: what a small pool needs. Everything else stands in a pools file.
-var poolKeys = []string{"name", "nodes", "cpus", "mem", "disk", "role", "drain-deadline", "drain-then"}
-
-// ParsePool reads the value of one --pool flag, such as "name=workers,nodes=3,cpus=1,mem=1024".
-func ParsePool(text string) (scheduler.Pool, error) {
-	pool := scheduler.DefaultPool()
-	var problems []error
-	for part := range strings.SplitSeq(text, ",") {
-		key, value, found := strings.Cut(part, "=")
-		if !found {
-			problems = append(problems, fmt.Errorf("%q, want KEY=VALUE", part))
-			continue
-		}
-		if err := setPoolKey(&pool, key, value); err != nil {
-			problems = append(problems, err)
-		}
-	}
-	problems = append(problems, pool.Validate())
-	if err := errors.Join(problems...); err != nil {
-		return scheduler.Pool{}, fmt.Errorf("--pool %q: %w", text, err)
-	}
-	return pool, nil
-}
-
-func setPoolKey(pool *scheduler.Pool, key, value string) error {
-	amount := func(into *scheduler.Amount) error {
-		parsed, err := scheduler.ParseAmount(value)
-		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		*into = parsed
-		return nil
-	}
-	switch key {
-	case "name":
-		pool.Name = scheduler.PoolName(value)
-	case "nodes":
-		nodes, err := scheduler.ParseCount(value)
-		pool.Nodes = nodes
+	if err := decoder.Decode(into); err != nil {
 		return err
-	case "cpus":
-		return amount(&pool.Resources.CPUs)
-	case "mem":
-		return amount(&pool.Resources.Mem)
-	case "disk":
-		return amount(&pool.Resources.Disk)
-	case "role":
-		pool.Role = scheduler.Role(value)
-	case "drain-deadline":
-		return pool.Drain.Deadline.UnmarshalJSON([]byte(strconv.Quote(value)))
-	case "drain-then":
-		pool.Drain.Then = scheduler.AfterDeadline(value)
-	default:
-		return fmt.Errorf("unknown key %q, want one of %s", key, strings.Join(poolKeys, ", "))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something behind the value, want one value")
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ type instance struct {
 func newInstance(o Options) (*instance, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	i := &instance{Options: o, api: &operatorAPI{registry: registry}, metrics: newMetrics(registry)}
+	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools}, metrics: newMetrics(registry)}
 	registry.MustRegister(newViewCollector(i.api.view))
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
@@ -234,24 +234,20 @@ func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (schedul
 	if err != nil {
 		return state, fmt.Errorf("load the saved state: %w", err)
 	}
-	var seeds []scheduler.Change
-	for _, pool := range i.Pools {
-		at := slices.IndexFunc(state.Pools, func(saved scheduler.PoolRecord) bool { return saved.Name == pool.Name })
-		switch {
-		case at < 0:
-			record := scheduler.NewPoolRecord(pool)
-			seeds = append(seeds, scheduler.PutPool{Pool: record})
-			state.Pools = append(state.Pools, record)
-		case fmt.Sprint(state.Pools[at].Pool) != fmt.Sprint(pool):
-			i.Log.WithField("pool", pool.Name).Warnf("pool %s is saved already with other values; what is saved counts (%s nodes of %s)",
-				pool.Name, state.Pools[at].Nodes, state.Pools[at].Resources)
-		}
+	fresh, err := i.seed(state)
+	if err != nil {
+		return state, fmt.Errorf("the pools of --pool and --pools beside those saved at %s: %w", i.zk.URL, err)
 	}
-	if len(seeds) > 0 {
-		if err := leadership.Save(ctx, seeds); err != nil {
+	var changes []scheduler.Change
+	for _, record := range fresh {
+		changes = append(changes, scheduler.PutPool{Pool: record})
+	}
+	if len(changes) > 0 {
+		if err := leadership.Save(ctx, changes); err != nil {
 			return state, fmt.Errorf("save the pools of --pool and --pools: %w", err)
 		}
 	}
+	state.Pools = append(state.Pools, fresh...)
 	i.Log.Infof("loaded %d pools, %d nodes, framework ID %q", len(state.Pools), len(state.Nodes), state.Meta.FrameworkID)
 	return state, nil
 }
@@ -287,11 +283,11 @@ func roles(pools []scheduler.PoolRecord) []string {
 	return slices.Compact(names)
 }
 
-// subscribe keeps us subscribed. That the master refuses our framework ID is for the core to judge: it knows whether
-// nodes are recorded.
+// subscribe keeps us subscribed. That the framework is gone from Mesos, by our own TearDown or because the master refuses its
+// ID, is for the core to judge: it knows what it asked for and whether nodes are recorded.
 func subscribe(ctx context.Context, client *mesos.Client, id scheduler.FrameworkID, deliver func(scheduler.Event)) error {
 	err := client.Run(ctx, id, deliver)
-	if !errors.Is(err, mesos.ErrRemoved) {
+	if !errors.Is(err, mesos.ErrRemoved) && !errors.Is(err, mesos.ErrTornDown) {
 		return fmt.Errorf("mesos: %w", err)
 	}
 	deliver(scheduler.Removed{Why: err.Error()})

@@ -141,5 +141,29 @@ func TestPoolsSeedTheSavedOnes(t *testing.T) {
 	state, err = i.load(t.Context(), leadership)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, state.Pools[0].Nodes)
-	require.Contains(t, log.String(), "pool workers is saved already with other values")
+	require.Contains(t, log.String(), "pool workers is saved already with other values of nodes; what is saved counts")
+
+	// A pool that cannot be beside the saved one is refused before anything is saved.
+	everywhere := pool
+	everywhere.Name, everywhere.Nodes = "everywhere", scheduler.All
+	i.Pools = append(i.Pools, everywhere)
+	_, err = i.load(t.Context(), leadership)
+	require.ErrorContains(t, err, `pools "workers" and "everywhere" may want the same hosts`)
+	i.Pools = i.Pools[:1]
+	state, err = i.load(t.Context(), leadership)
+	require.NoError(t, err)
+	require.Len(t, state.Pools, 1)
+
+	// One that is being deleted does not come back by a flag.
+	require.NoError(t, leadership.Save(t.Context(), []scheduler.Change{scheduler.PutPool{Pool: scheduler.PoolRecord{
+		Pool: pool, Rollout: scheduler.Rollout{Version: 1}, Deleted: true,
+	}}}))
+	state, err = i.load(t.Context(), leadership)
+	require.NoError(t, err)
+	require.True(t, state.Pools[0].Deleted)
+	require.Contains(t, log.String(), "pool workers is being deleted, and --pool or --pools still name it")
+
+	fresh, err := i.seed(scheduler.State{Meta: scheduler.Meta{Teardown: scheduler.TearingDown}})
+	require.NoError(t, err)
+	require.Empty(t, fresh, "a pool begins while everything ends")
 }

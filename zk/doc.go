@@ -26,7 +26,7 @@
 //
 //	leader/candidate-<random>-<number>  one per scheduler, ephemeral; the smallest number leads; data: its address
 //	epoch                               who leads, the number of elections; its version also counts the saves
-//	meta  pools/<pool>  nodes/<node>    the records: {"version":1,"record":{…}}
+//	meta  pools/<pool>  nodes/<node>    the records: {"version":2,"record":{…}}
 //
 // Start reading at election.go and leadership.go; then save.go and load.go, detector.go, and below them client.go and
 // dial.go, which keep go-zookeeper's habits away from the rest.

@@ -59,7 +59,7 @@ func (c *Client) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.ensure(ctx, c.url.child(epochName), epoch{Version: recordVersion}.encode())
+	return c.ensure(ctx, c.url.child(epochName), epoch{Version: epochVersion}.encode())
 }
 
 // candidacy is one attempt, with one candidate znode, whose name holds the token.

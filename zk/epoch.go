@@ -11,6 +11,9 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
+// epochVersion is the version of the epoch's form: programs whose records differ stand for one election.
+const epochVersion = 1
+
 // epoch is what the epoch znode holds: whose saves are accepted. The version of the znode is the fence: it moves with
 // every election and every save, each of which names the version that it expects. So a save of a leader that was
 // deposed meanwhile fails, however late it arrives; and a leader whose connection broke during a save reads from the
@@ -39,8 +42,8 @@ func decodeEpoch(data []byte) (epoch, error) {
 	if err := decoder.Decode(&e); err != nil {
 		return epoch{}, err
 	}
-	if e.Version != recordVersion || e.Number < 0 {
-		return epoch{}, fmt.Errorf("version is %d and epoch is %d, want version %d and an epoch of 0 or more", e.Version, e.Number, recordVersion)
+	if e.Version != epochVersion || e.Number < 0 {
+		return epoch{}, fmt.Errorf("version is %d and epoch is %d, want version %d and an epoch of 0 or more", e.Version, e.Number, epochVersion)
 	}
 	return e, nil
 }
@@ -74,7 +77,7 @@ func (c *Client) takeOver(ctx context.Context, candidate, address string) (fence
 		if err != nil || now.Leader == candidate { // an answer to an earlier attempt was lost
 			return now, begun, err
 		}
-		next := epoch{recordVersion, now.Number + 1, candidate, address}
+		next := epoch{epochVersion, now.Number + 1, candidate, address}
 		// Not without our candidate: we may have slept since we were elected, and not depose our successor.
 		failed, err := c.multi(ctx, []any{
 			&zk.CheckVersionRequest{Path: c.url.child(leaderName, candidate), Version: 0},

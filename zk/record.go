@@ -11,9 +11,9 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// recordVersion is the version of all that we write. It changes when a program that knows only the older one could not
+// recordVersion is the version of the records that we write. It changes when a program that knows only the older one could not
 // read a record, or would read something else into it.
-const recordVersion = 1
+const recordVersion = 2
 
 // sealed is the form of a record in its znode.
 type sealed[T any] struct {
@@ -28,6 +28,24 @@ func encodeRecord[T any](record T) ([]byte, error) {
 // decodeRecord reads a record strictly: it refuses another version, fields that it does not know, the lack of a field
 // whose zero value would mean something else than "not written", and anything behind the record.
 func decodeRecord[T any](data []byte, required ...string) (T, error) {
+	return decodeVersion[T](recordVersion, data, required)
+}
+
+// decodeEither is decodeRecord, or reads a record of version 1 and converts it.
+func decodeEither[T, Old any](data []byte, convert func(Old) T, required ...string) (T, error) {
+	record, err := decodeRecord[T](data, required...)
+	var other *otherVersion
+	if !errors.As(err, &other) || other.version != 1 {
+		return record, err
+	}
+	old, err := decodeVersion[Old](1, data, required)
+	if err != nil {
+		return record, err
+	}
+	return convert(old), nil
+}
+
+func decodeVersion[T any](version int, data []byte, required []string) (T, error) {
 	var none T
 	if len(data) == 0 {
 		return none, errors.New("it is empty")
@@ -37,13 +55,13 @@ func decodeRecord[T any](data []byte, required ...string) (T, error) {
 	}
 	var found sealed[T]
 	problem := decodeStrictly(data, &found)
-	if problem == nil && found.Version == recordVersion {
+	if problem == nil && found.Version == version {
 		return found.Record, missing(data, required)
 	}
 	// Of a record of another version nothing but the version can be trusted, not even that it was to be read by our types.
 	var outer sealed[json.RawMessage]
-	if err := json.Unmarshal(data, &outer); err == nil && outer.Version != recordVersion {
-		return none, fmt.Errorf("version is %d, want %d: another version of this program wrote it", outer.Version, recordVersion)
+	if err := json.Unmarshal(data, &outer); err == nil && outer.Version != version {
+		return none, &otherVersion{outer.Version}
 	}
 	return none, problem
 }
@@ -81,7 +99,8 @@ func decodeStrictly(data []byte, into any) error {
 }
 
 func decodeMeta(data []byte) (scheduler.Meta, error) {
-	meta, err := decodeRecord[scheduler.Meta](data, "frameworkID", "counter")
+	same := func(old scheduler.Meta) scheduler.Meta { return old } // which had no Teardown
+	meta, err := decodeEither(data, same, "frameworkID", "counter")
 	if err == nil && meta.Counter < 0 {
 		err = fmt.Errorf("counter is %d, want 0 or more", meta.Counter)
 	}
@@ -90,7 +109,7 @@ func decodeMeta(data []byte) (scheduler.Meta, error) {
 
 // decodePool reads the record of the pool with the given name.
 func decodePool(name string, data []byte) (scheduler.PoolRecord, error) {
-	pool, err := decodeRecord[scheduler.PoolRecord](data, "nodes") // without a number of nodes it would be drained
+	pool, err := decodeEither(data, poolOfVersion1.pool, "nodes") // without a number of nodes it would be drained
 	if err == nil && string(pool.Name) != name {
 		err = fmt.Errorf("name is %q, want the znode's", pool.Name)
 	}
@@ -102,7 +121,7 @@ func decodePool(name string, data []byte) (scheduler.PoolRecord, error) {
 
 // decodeNode reads the record of the node with the given name.
 func decodeNode(name string, data []byte) (scheduler.Node, error) {
-	node, err := decodeRecord[scheduler.Node](data)
+	node, err := decodeEither(data, nodeOfVersion1.node)
 	if err == nil && string(node.Name) != name {
 		err = fmt.Errorf("name is %q, want the znode's", node.Name)
 	}

@@ -295,16 +295,16 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 		"something after": {"nodes/workers-1", string(good) + "{}", "something follows its end"},
 		"unknown field":   {"nodes/workers-1", strings.Replace(string(good), `"pool"`, `"colour":"red","pool"`, 1), `unknown field "colour"`},
 		"unknown outside": {"nodes/workers-1", strings.Replace(string(good), `"version"`, `"colour":"red","version"`, 1), `unknown field "colour"`},
-		"other version":   {"nodes/workers-1", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "version is 2, want 1"},
+		"other version":   {"nodes/workers-1", strings.Replace(string(good), `"version":2`, `"version":3`, 1), "version is 3, want 2"},
 		"other name":      {"nodes/workers-2", string(good), `name is "workers-1", want the znode's`},
 		"invalid node":    {"nodes/workers-1", strings.Replace(string(good), "Launching", "Sleeping", 1), `phase is "Sleeping"`},
 		"not UTF-8":       {"nodes/workers-1", strings.Replace(string(good), "rack7", "rack\xff", 1), "UTF-8"},
 		"foreign node":    {"nodes/foreign", "", "nodes/foreign: it is empty"},
-		"meta by half":    {"meta", `{"version":1,"record":{"frameworkID":"x"}}`, `no field "counter"`},
-		"meta null":       {"meta", `{"version":1,"record":null}`, `no field "frameworkID"`},
-		"negative meta":   {"meta", `{"version":1,"record":{"frameworkID":"x","counter":-1}}`, "counter is -1"},
-		"invalid pool":    {"pools/workers", `{"version":1,"record":{"name":"workers","nodes":1}}`, "resources.cpus"},
-		"pool, no number": {"pools/workers", `{"version":1,"record":{"name":"workers"}}`, `no field "nodes"`},
+		"meta by half":    {"meta", `{"version":2,"record":{"frameworkID":"x"}}`, `no field "counter"`},
+		"meta null":       {"meta", `{"version":2,"record":null}`, `no field "frameworkID"`},
+		"negative meta":   {"meta", `{"version":2,"record":{"frameworkID":"x","counter":-1}}`, "counter is -1"},
+		"invalid pool":    {"pools/workers", `{"version":2,"record":{"name":"workers","nodes":1}}`, "resources.cpus"},
+		"pool, no number": {"pools/workers", `{"version":2,"record":{"name":"workers"}}`, `no field "nodes"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -55,11 +55,11 @@ func command() *cobra.Command {
 	}
 	flags := root.Flags()
 	addFlags(flags, &options)
-	flags.StringArrayVar(&pools, "pool", nil, "a pool to begin with, as name=workers,nodes=3,cpus=1,mem=1024 (MiB); may be given several times. Once saved, the saved pool counts")
+	flags.StringArrayVar(&pools, "pool", nil, "a pool to begin with, as name=workers,nodes=3,cpus=1,mem=1024 (MiB); may be given several times. Once saved, the saved pool counts, and apply changes it")
 	flags.StringVar(&poolsFile, "pools", "", "a YAML file of pools to begin with; as --pool, with every field of a pool")
 	flags.StringVar(&logging.level, "log-level", logging.level, "least level to log: debug, info, warn or error")
 	flags.StringVar(&logging.format, "log-format", logging.format, "format of the log on stderr: text or json")
-	root.AddCommand(statusCommand(), scaleCommand())
+	root.AddCommand(operatorCommands()...)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), os.LookupEnv) }
 	return root
 }
@@ -112,12 +112,12 @@ func readPools(options *framework.Options, file string, flags []string) error {
 	return errors.Join(problems...)
 }
 
-// fromEnvironment sets the flags that the command line left alone.
+// fromEnvironment sets the flags that the command line left alone, except --yes: an environment is no confirmation.
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var problems []error
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := "K8S_FRAMEWORK_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		if value, set := lookup(name); set && !flag.Changed {
+		if value, set := lookup(name); set && !flag.Changed && flag.Name != "yes" {
 			if err := flag.Value.Set(value); err != nil {
 				problems = append(problems, fmt.Errorf("%s is %q: %w", name, value, err))
 			}

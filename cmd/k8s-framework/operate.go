@@ -3,13 +3,23 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"k8s-framework/internal/operator"
 )
+
+// operatorCommands ask the instances.
+func operatorCommands() []*cobra.Command {
+	return []*cobra.Command{
+		statusCommand(), poolsCommand(),
+		scaleCommand(), applyCommand(), deleteCommand(),
+		pauseCommand(), resumeCommand(), rollbackCommand(), restartCommand(), cancelCommand(), teardownCommand(),
+	}
+}
 
 // server adds --server to a command that asks the instances.
 func server(cmd *cobra.Command) *[]string {
@@ -46,28 +56,125 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
-func scaleCommand() *cobra.Command {
+func poolsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "scale POOL NODES",
-		Short:   "Change how many nodes a pool wants; surplus nodes are drained first",
-		Example: "  k8s-framework scale workers 2",
-		Args:    cobra.ExactArgs(2),
+		Use:   "pools",
+		Short: "Print the saved pools as a pools file, which apply takes back",
+		Args:  cobra.NoArgs,
 	}
 	servers := server(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		nodes, err := strconv.Atoi(args[1])
-		if err != nil || nodes < 0 {
-			return fmt.Errorf("NODES is %q, want a whole number, 0 or more", args[1])
-		}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := operator.New(*servers)
 		if err != nil {
 			return err
 		}
-		if err := client.Scale(cmd.Context(), args[0], nodes); err != nil {
+		view, err := client.State(cmd.Context())
+		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "pool %s wants %d nodes now; follow it with: k8s-framework status\n", args[0], nodes)
-		return err
+		return operator.WritePools(cmd.OutOrStdout(), view)
 	}
 	return cmd
+}
+
+func scaleCommand() *cobra.Command {
+	return orderCommand(&cobra.Command{
+		Use:     "scale POOL NODES",
+		Short:   "Change how many nodes a pool wants, a number or all; surplus nodes are drained first",
+		Example: "  k8s-framework scale workers 2",
+		Args:    cobra.ExactArgs(2),
+	}, waits, func(o asked) (operator.Request, error) { return operator.Scale(o.args[0], o.args[1]) })
+}
+
+func applyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "apply -f FILE",
+		Short:   "Make the pools of a pools file what it says; other pools stay as they are",
+		Example: "  k8s-framework apply -f pools.yaml --dry-run",
+		Args:    cobra.NoArgs,
+	}
+	file := cmd.Flags().StringP("file", "f", "", "pools file, in YAML or JSON; - is the standard input")
+	return orderCommand(cmd, waits, func(o asked) (operator.Request, error) {
+		var document []byte
+		var err error
+		switch *file {
+		case "":
+			return operator.Request{}, fmt.Errorf("--file is \"\", want a pools file, or - for the standard input")
+		case "-":
+			document, err = io.ReadAll(o.cmd.InOrStdin())
+		default:
+			document, err = os.ReadFile(*file)
+		}
+		if err != nil {
+			return operator.Request{}, fmt.Errorf("--file is %q, want a readable pools file: %w", *file, err)
+		}
+		return operator.Apply(document)
+	})
+}
+
+func deleteCommand() *cobra.Command {
+	return poolCommand("delete", "Drain a pool's nodes, give its reservations back, and forget it", atOnce, operator.Delete)
+}
+
+func pauseCommand() *cobra.Command {
+	return poolCommand("pause", "Hold the rolling change of a pool: outdated nodes stay", atOnce, operator.Pause)
+}
+
+func resumeCommand() *cobra.Command {
+	return poolCommand("resume", "Go on with the rolling change of a pool, also with one that was stopped by failures", waits, operator.Resume)
+}
+
+func rollbackCommand() *cobra.Command {
+	return poolCommand("rollback", "Make the definition before a pool's present one hold again", waits, operator.RollBack)
+}
+
+// poolCommand is a command whose only argument is a pool.
+func poolCommand(verb, short string, wait waiting, request func(pool string) operator.Request) *cobra.Command {
+	return orderCommand(&cobra.Command{Use: verb + " POOL", Short: short, Args: cobra.ExactArgs(1)}, wait,
+		func(o asked) (operator.Request, error) { return request(o.args[0]), nil })
+}
+
+func restartCommand() *cobra.Command {
+	return orderCommand(&cobra.Command{
+		Use:   "restart POOL|NODE|HOST",
+		Short: "Replace all nodes of a pool, as a rolling change, or one node: drained, then launched anew",
+		Long: "Replace all nodes of a pool, as a rolling change, or one node: drained, then launched anew.\n\n" +
+			"Where a name could be of several, say pool/NAME, node/NAME or host/NAME.",
+		Args: cobra.ExactArgs(1),
+	}, waits, func(o asked) (operator.Request, error) {
+		view, err := o.client.State(o.cmd.Context())
+		if err != nil {
+			return operator.Request{}, err
+		}
+		return operator.Restart(view, o.args[0])
+	})
+}
+
+func cancelCommand() *cobra.Command {
+	return orderCommand(&cobra.Command{
+		Use:   "cancel NODE|HOST",
+		Short: "Call the planned drain of a node off, and uncordon it",
+		Args:  cobra.ExactArgs(1),
+	}, atOnce, func(o asked) (operator.Request, error) {
+		view, err := o.client.State(o.cmd.Context())
+		if err != nil {
+			return operator.Request{}, err
+		}
+		return operator.Cancel(view, o.args[0])
+	})
+}
+
+func teardownCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "teardown --yes",
+		Short: "Drain and end every node of every pool, and end the framework in Mesos, for good",
+		Args:  cobra.NoArgs,
+	}
+	yes := cmd.Flags().Bool("yes", false, "really: it cannot be undone")
+	return orderCommand(cmd, atOnce, func(o asked) (operator.Request, error) {
+		if !*yes && !o.dryRun {
+			return operator.Request{}, operator.ErrNotSure
+		}
+		return operator.TearDown(), nil
+	})
 }

@@ -1,8 +1,8 @@
 // Package kube is the adapter between the scheduler's words and a Kubernetes API server.
 //
 //   - [Watcher] turns the Node objects into events: KubeNodeSeen, KubeNodeDeleted and KubeSynced.
-//   - [Operator] performs operations, Drain, CancelDrain and ForgetKubeNode, and tells their results as events: DrainProgressed,
-//     NodeDrained, KubeNodeForgotten and OpFailed. It also writes Kubernetes Events about drains onto the Node.
+//   - [Operator] performs the scheduler's operations and tells their results as events. It also writes Kubernetes Events about
+//     drains onto the Node.
 //
 // It promises:
 //
@@ -11,7 +11,8 @@
 //     read anew, and what changed or vanished meanwhile is told then.
 //   - Nothing is done to a Node object that is not the one of the operation: its provider ID is compared, and its UID is the
 //     precondition of what follows.
-//   - One drain runs for a node at a time; asking again for one that runs changes nothing. [Operator.Wait] returns when
+//   - Labels, annotations and taints of a Node that are not ours stay as they are.
+//   - One drain runs for a node at a time; asking again for one that runs changes nothing. An uncordon ends it first. [Operator.Wait] returns when
 //     everything has ended that was started.
 //
 // It does not promise an order between the watch's events and those of the operations, nor that what was told still

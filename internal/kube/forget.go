@@ -16,10 +16,18 @@ import (
 func nodeName(host scheduler.Hostname) string { return strings.ToLower(string(host)) }
 
 // forget deletes the Node of an operation, and no other: its provider ID is compared, and its UID is the precondition, so that
-// a Node that takes the name in between stays. A Node that is not there, or another one, is forgotten already.
+// a Node that takes the name in between stays. A Node that is not there, or another one, is forgotten already. Of a Node
+// that is out of service the pods go first.
 func (o *Operator) forget(ctx context.Context, op scheduler.ForgetKubeNode) error {
-	if op.Host == "" || op.ProviderID == "" {
-		return fmt.Errorf("host is %q and provider ID is %q, want both: without them any Node could be meant", op.Host, op.ProviderID)
+	if err := identified(op.Host, op.ProviderID); err != nil {
+		return err
+	}
+	if op.OutOfService {
+		if err := o.release(ctx, op); gone(err) {
+			return nil
+		} else if err != nil {
+			return err
+		}
 	}
 	path := "/api/v1/nodes/" + nodeName(op.Host)
 	var node wireNode

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -46,18 +45,7 @@ func start(t *testing.T) world {
 	})
 	require.NoError(t, err)
 	w := world{ControlPlane: cp, admin: cp.Client()}
-	text, err := os.ReadFile("testdata/clusterrole.yaml")
-	require.NoError(t, err)
-	var role rbacv1.ClusterRole
-	require.NoError(t, yaml.UnmarshalStrict(text, &role))
-	_, err = w.admin.RbacV1().ClusterRoles().Create(t.Context(), &role, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = w.admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "k8s-framework"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "k8s-framework"},
-		Subjects:   []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: "k8s-framework"}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	w.allow(t)
 	path, err := cp.Kubeconfig("k8s-framework")
 	require.NoError(t, err)
 	config, err := api.Access{Kubeconfig: path, UserAgent: "k8s-framework"}.Config()
@@ -66,6 +54,28 @@ func start(t *testing.T) world {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return w.ours.Get(t.Context(), "/api/v1/nodes", nil) == nil }, time.Minute, 20*time.Millisecond)
 	return w
+}
+
+// allow gives our client the rights of the example, and no others.
+func (w world) allow(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/rbac.yaml")
+	require.NoError(t, err)
+	paths := map[string]string{
+		"ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles", "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+		"Role":        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-node-lease/roles",
+		"RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-node-lease/rolebindings",
+	}
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		object, err := yaml.YAMLToJSON([]byte(document))
+		require.NoError(t, err)
+		var kind metav1.TypeMeta
+		require.NoError(t, yaml.Unmarshal(object, &kind))
+		require.Contains(t, paths, kind.Kind)
+		require.Eventually(t, func() bool { // the API server makes the namespace of the leases when it has started
+			return w.admin.RbacV1().RESTClient().Post().AbsPath(paths[kind.Kind]).Body(object).Do(t.Context()).Error() == nil
+		}, time.Minute, 20*time.Millisecond)
+	}
 }
 
 func (w world) node(t *testing.T, name, provider string) {
@@ -117,6 +127,10 @@ func TestWatcherAndOperatorOnARealAPIServer(t *testing.T) {
 	w := start(t)
 	t.Run("watcher", func(t *testing.T) { watches(t, w) })
 	t.Run("operator", func(t *testing.T) { operates(t, w) })
+	t.Run("uncordon", func(t *testing.T) { uncordons(t, w) })
+	t.Run("marks", func(t *testing.T) { marks(t, w) })
+	t.Run("leases and pods", func(t *testing.T) { counts(t, w) })
+	t.Run("out of service", func(t *testing.T) { releases(t, w) })
 	require.NoError(t, w.Err())
 }
 

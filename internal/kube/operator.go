@@ -28,16 +28,19 @@ type Operator struct {
 	client  *api.Client
 	drainer *drain.Drainer
 	scribe  *scribe
+	// releaseWithin is the constant, which tests shorten.
+	releaseWithin time.Duration
 
 	group sync.WaitGroup
 	mu    sync.Mutex
-	// drains holds the last drain of each node that has not ended.
+	// drains holds the last drain or uncordon of each node that has not ended.
 	drains map[scheduler.NodeName]*job
 }
 
-// job is one drain.
+// job is one drain, or one uncordon, which nothing cancels.
 type job struct {
-	cancel    context.CancelFunc
+	cancel context.CancelFunc
+	// cancelled: what is asked for now is done when this job has ended.
 	cancelled bool
 	done      chan struct{}
 }
@@ -52,14 +55,16 @@ func NewOperator(options OperatorOptions) (*Operator, error) {
 	}
 	return &Operator{
 		client: options.Client, drainer: drainer, scribe: newScribe(options.Client, options.Component),
-		drains: map[scheduler.NodeName]*job{},
+		drains: map[scheduler.NodeName]*job{}, releaseWithin: releaseWithin,
 	}, nil
 }
 
-// Perform starts an operation and returns at once. What comes of it is delivered, from other goroutines: of a Drain
-// DrainProgressed, then NodeDrained or OpFailed; of a ForgetKubeNode KubeNodeForgotten or OpFailed; of a CancelDrain, and of
-// a drain that it ends, nothing. When ctx ends, so does what was started, and nothing more is delivered; deliver must
-// return then.
+// Perform starts an operation and returns at once. What comes of it is delivered, from other goroutines: the event that the
+// operation's words name, or OpFailed; of a Drain DrainProgressed before that; of a CancelDrain, and of a drain that it or
+// an Uncordon ends, nothing. When ctx ends, so does what was started, and nothing more is delivered; deliver must return
+// then.
+//
+// An Uncordon ends the drain of its node first. A ForgetKubeNode of a node out of service waits up to a minute for its pods.
 func (o *Operator) Perform(ctx context.Context, op scheduler.Op, deliver func(scheduler.Event)) {
 	switch op := op.(type) {
 	case scheduler.Drain:
@@ -67,18 +72,42 @@ func (o *Operator) Perform(ctx context.Context, op scheduler.Op, deliver func(sc
 	case scheduler.CancelDrain:
 		o.cancelDrain(op.Node)
 	case scheduler.ForgetKubeNode:
-		o.group.Go(func() {
-			switch err := o.forget(ctx, op); {
-			case ctx.Err() != nil:
-			case err != nil:
-				deliver(scheduler.OpFailed{Op: op, Why: err.Error()})
-			default:
-				deliver(scheduler.KubeNodeForgotten{Node: op.Node})
-			}
+		o.start(ctx, op, deliver, func() (scheduler.Event, error) {
+			return scheduler.KubeNodeForgotten{Node: op.Node}, o.forget(ctx, op)
+		})
+	case scheduler.Uncordon:
+		o.startUncordon(ctx, op, deliver)
+	case scheduler.MarkKubeNode:
+		o.start(ctx, op, deliver, func() (scheduler.Event, error) {
+			return scheduler.KubeNodeMarked{Node: op.Node, Marks: op.Marks}, o.mark(ctx, op)
+		})
+	case scheduler.ReadLease:
+		o.start(ctx, op, deliver, func() (scheduler.Event, error) {
+			renewed, err := o.renewed(ctx, op.Host)
+			return scheduler.LeaseSeen{Node: op.Node, Renewed: renewed}, err
+		})
+	case scheduler.CountPods:
+		o.start(ctx, op, deliver, func() (scheduler.Event, error) {
+			pods, err := o.count(ctx, op.Hosts)
+			return scheduler.PodsCounted{Pool: op.Pool, Pods: pods}, err
 		})
 	default:
 		panic(fmt.Sprintf("unknown operation %T", op))
 	}
+}
+
+// start does an operation and delivers its event, or OpFailed.
+func (o *Operator) start(ctx context.Context, op scheduler.Op, deliver func(scheduler.Event), do func() (scheduler.Event, error)) {
+	o.group.Go(func() {
+		event, err := do()
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			deliver(scheduler.OpFailed{Op: op, Why: err.Error()})
+		default:
+			deliver(event)
+		}
+	})
 }
 
 // Wait returns when everything that Perform started has ended. Nothing is performed after it.
@@ -128,11 +157,14 @@ func (o *Operator) cancelDrain(node scheduler.NodeName) {
 
 // drain runs a whole drain and returns the event that ends it.
 func (o *Operator) drain(ctx context.Context, op scheduler.Drain, deliver func(scheduler.Event)) scheduler.Event {
-	if op.Host == "" || op.ProviderID == "" {
-		return scheduler.OpFailed{Op: op, Why: fmt.Sprintf("host is %q and provider ID is %q, want both: without them any Node could be meant", op.Host, op.ProviderID)}
+	if err := identified(op.Host, op.ProviderID); err != nil {
+		return scheduler.OpFailed{Op: op, Why: err.Error()}
 	}
 	chronicle := o.scribe.open(nodeName(op.Host), op.Why)
 	request := drain.Request{Node: nodeName(op.Host), ProviderID: op.ProviderID}
+	if op.Grace > 0 {
+		request.GracePeriod = &op.Grace
+	}
 	result, err := o.drainer.Drain(ctx, request, func(p drain.Progress) {
 		chronicle.progress(p)
 		if ctx.Err() == nil {

@@ -27,6 +27,7 @@ const (
 	drainStarted   = "DrainStarted"
 	drainBlocked   = "DrainBlocked"
 	drainCompleted = "DrainCompleted"
+	drainCalledOff = "DrainCalledOff"
 )
 
 // kubeEvent is the part of a core/v1 Event that is written.

@@ -29,9 +29,9 @@ func capabilities(gpus bool) []v1.FrameworkInfo_Capability {
 	return converted
 }
 
-// subscribeCall carries the framework's id, if it has one, in both places that Mesos compares.
-func subscribeCall(framework Framework, id scheduler.FrameworkID) *v1sched.Call {
-	info := &v1.FrameworkInfo{
+// frameworkInfo is how the framework shows itself; without an id the master gives it one.
+func frameworkInfo(framework Framework, id scheduler.FrameworkID) *v1.FrameworkInfo {
+	return &v1.FrameworkInfo{
 		User:            framework.User,
 		Name:            framework.Name,
 		ID:              frameworkID(id),
@@ -43,9 +43,13 @@ func subscribeCall(framework Framework, id scheduler.FrameworkID) *v1sched.Call 
 		WebUiURL:        optional(framework.WebUI),
 		Capabilities:    capabilities(framework.GPUs),
 	}
+}
+
+// subscribeCall carries the framework's id, if it has one, in both places that Mesos compares.
+func subscribeCall(framework Framework, id scheduler.FrameworkID) *v1sched.Call {
 	return &v1sched.Call{
 		Type: v1sched.Call_SUBSCRIBE, FrameworkID: frameworkID(id),
-		Subscribe: &v1sched.Call_Subscribe{FrameworkInfo: info},
+		Subscribe: &v1sched.Call_Subscribe{FrameworkInfo: frameworkInfo(framework, id)},
 	}
 }
 
@@ -56,16 +60,23 @@ func frameworkID(id scheduler.FrameworkID) *v1.FrameworkID {
 	return &v1.FrameworkID{Value: string(id)}
 }
 
-// encodeCall converts a call. The error is the renderer's, or names what cannot be said to Mesos.
-func encodeCall(call scheduler.Call, framework scheduler.FrameworkID, renderer Renderer) (*v1sched.Call, error) {
-	message := &v1sched.Call{FrameworkID: frameworkID(framework)}
+// speaker is who makes calls.
+type speaker struct {
+	id        scheduler.FrameworkID
+	framework Framework
+	renderer  Renderer
+}
+
+// encode converts a call. The error is the renderer's, or names what cannot be said to Mesos.
+func (s speaker) encode(call scheduler.Call) (*v1sched.Call, error) {
+	message := &v1sched.Call{FrameworkID: frameworkID(s.id)}
 	switch call := call.(type) {
 	case scheduler.Accept:
-		message.Type = v1sched.Call_ACCEPT
-		operations, err := launchOperation(call, framework, renderer)
+		operations, err := s.operations(call)
 		if err != nil {
 			return nil, err
 		}
+		message.Type = v1sched.Call_ACCEPT
 		message.Accept = &v1sched.Call_Accept{
 			OfferIDs: offerIDs(call.Offers), Operations: operations, Filters: filters(call.Refuse),
 		}
@@ -87,11 +98,31 @@ func encodeCall(call scheduler.Call, framework scheduler.FrameworkID, renderer R
 		message.Type = v1sched.Call_MESSAGE
 		message.Message = &v1sched.Call_Message{
 			AgentID: v1.AgentID{Value: string(call.Agent)}, ExecutorID: v1.ExecutorID{Value: string(call.Executor)},
-			Data: renderer.Drained(call),
+			Data: s.renderer.Drained(call),
 		}
 	case scheduler.Reconcile:
 		message.Type = v1sched.Call_RECONCILE
 		message.Reconcile = reconcile(call.Tasks)
+	default:
+		s.encodeFramework(message, call)
+	}
+	return message, nil
+}
+
+// encodeFramework converts the calls that are about the framework as a whole.
+func (s speaker) encodeFramework(message *v1sched.Call, call scheduler.Call) {
+	switch call := call.(type) {
+	case scheduler.AcceptInverse:
+		message.Type = v1sched.Call_ACCEPT_INVERSE_OFFERS
+		message.AcceptInverseOffers = &v1sched.Call_AcceptInverseOffers{InverseOfferIDs: offerIDs(call.Offers), Filters: filters(call.Refuse)}
+	case scheduler.DeclineInverse:
+		message.Type = v1sched.Call_DECLINE_INVERSE_OFFERS
+		message.DeclineInverseOffers = &v1sched.Call_DeclineInverseOffers{InverseOfferIDs: offerIDs(call.Offers), Filters: filters(call.Refuse)}
+	case scheduler.UpdateFramework:
+		message.Type = v1sched.Call_UPDATE_FRAMEWORK
+		message.UpdateFramework = &v1sched.Call_UpdateFramework{FrameworkInfo: *frameworkInfo(s.framework.with(call), s.id)}
+	case scheduler.TearDown:
+		message.Type = v1sched.Call_TEARDOWN
 	case scheduler.Revive:
 		message.Type = v1sched.Call_REVIVE
 		message.Revive = &v1sched.Call_Revive{Roles: roles(call.Roles)}
@@ -101,7 +132,6 @@ func encodeCall(call scheduler.Call, framework scheduler.FrameworkID, renderer R
 	default:
 		panic(fmt.Sprintf("a call of type %T is new to package mesos", call))
 	}
-	return message, nil
 }
 
 // describe names a call and its object for errors.
@@ -119,6 +149,14 @@ func describe(call scheduler.Call) string {
 		return fmt.Sprintf("MESSAGE to executor %s", call.Executor)
 	case scheduler.Reconcile:
 		return fmt.Sprintf("RECONCILE %d tasks", len(call.Tasks))
+	case scheduler.AcceptInverse:
+		return fmt.Sprintf("ACCEPT_INVERSE_OFFERS %d offers", len(call.Offers))
+	case scheduler.DeclineInverse:
+		return fmt.Sprintf("DECLINE_INVERSE_OFFERS %d offers", len(call.Offers))
+	case scheduler.UpdateFramework:
+		return fmt.Sprintf("UPDATE_FRAMEWORK to roles %v, GPUs %v", call.Roles, call.GPUs)
+	case scheduler.TearDown:
+		return "TEARDOWN"
 	case scheduler.Revive:
 		return fmt.Sprintf("REVIVE roles %v", call.Roles)
 	case scheduler.Suppress:

@@ -63,6 +63,7 @@ func withoutNulls(value any) any {
 }
 
 func TestCallsBecomeMesosCalls(t *testing.T) {
+	framework := Framework{User: "root", Name: "test", Roles: []string{"old"}, Principal: "p", FailoverTimeout: time.Hour}
 	for name, test := range map[string]struct {
 		call scheduler.Call
 		want string
@@ -117,10 +118,51 @@ func TestCallsBecomeMesosCalls(t *testing.T) {
 			scheduler.Suppress{Roles: []scheduler.Role{"r"}},
 			`{"type":"SUPPRESS","framework_id":{"value":"f"},"suppress":{"roles":["r"]}}`,
 		},
+		"reserve and give back": {
+			scheduler.Accept{
+				Agent: "a", Offers: []scheduler.OfferID{"o1"}, Refuse: time.Second,
+				Reserve: []scheduler.Resource{
+					{Name: "cpus", Amount: 500, Role: "r", Reservations: []scheduler.Reservation{
+						{Role: "r"}, {Role: "r", Dynamic: true, Principal: "p", Labels: []scheduler.Label{{Key: "node", Value: "w-1"}}},
+					}},
+					{Name: "ports", Ranges: scheduler.Ranges{{Begin: 31000, End: 31001}, {Begin: 31005, End: 31005}}, Role: "r", Reservations: []scheduler.Reservation{
+						{Role: "r", Dynamic: true},
+					}},
+				},
+				Unreserve: []scheduler.Resource{{Name: "mem", Amount: 64000, Role: "r", Reservations: []scheduler.Reservation{{Role: "r", Dynamic: true}}}},
+			},
+			`{"type":"ACCEPT","framework_id":{"value":"f"},"accept":{"offer_ids":[{"value":"o1"}],"operations":[
+			  {"type":"UNRESERVE","unreserve":{"resources":[
+			    {"name":"mem","type":"SCALAR","scalar":{"value":64},"allocation_info":{"role":"r"},"reservations":[{"type":"DYNAMIC","role":"r"}]}]}},
+			  {"type":"RESERVE","reserve":{"resources":[
+			    {"name":"cpus","type":"SCALAR","scalar":{"value":0.5},"allocation_info":{"role":"r"},"reservations":[{"type":"STATIC","role":"r"},
+			      {"type":"DYNAMIC","role":"r","principal":"p","labels":{"labels":[{"key":"node","value":"w-1"}]}}]},
+			    {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":31000,"end":31001},{"begin":31005,"end":31005}]},
+			      "allocation_info":{"role":"r"},"reservations":[{"type":"DYNAMIC","role":"r"}]}]}}],
+			  "filters":{"refuse_seconds":1}}}`,
+		},
+		"accept inverse": {
+			scheduler.AcceptInverse{Offers: []scheduler.OfferID{"i1", "i2"}, Refuse: time.Minute},
+			`{"type":"ACCEPT_INVERSE_OFFERS","framework_id":{"value":"f"},
+			  "accept_inverse_offers":{"inverse_offer_ids":[{"value":"i1"},{"value":"i2"}],"filters":{"refuse_seconds":60}}}`,
+		},
+		"decline inverse": {
+			scheduler.DeclineInverse{Offers: []scheduler.OfferID{"i1"}},
+			`{"type":"DECLINE_INVERSE_OFFERS","framework_id":{"value":"f"},
+			  "decline_inverse_offers":{"inverse_offer_ids":[{"value":"i1"}],"filters":{"refuse_seconds":0}}}`,
+		},
+		"update framework": {
+			scheduler.UpdateFramework{Roles: []scheduler.Role{"r", "s"}, GPUs: true},
+			`{"type":"UPDATE_FRAMEWORK","framework_id":{"value":"f"},"update_framework":{"framework_info":{
+			  "user":"root","name":"test","id":{"value":"f"},"failover_timeout":3600,"checkpoint":true,"roles":["r","s"],"principal":"p",
+			  "capabilities":[{"type":"PARTITION_AWARE"},{"type":"TASK_KILLING_STATE"},{"type":"MULTI_ROLE"},
+			    {"type":"RESERVATION_REFINEMENT"},{"type":"REGION_AWARE"},{"type":"GPU_RESOURCES"}]}}}`,
+		},
+		"tear down":    {scheduler.TearDown{Why: "asked"}, `{"type":"TEARDOWN","framework_id":{"value":"f"}}`},
 		"suppress all": {scheduler.Suppress{}, `{"type":"SUPPRESS","framework_id":{"value":"f"},"suppress":{}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			message, err := encodeCall(test.call, "f", renders{})
+			message, err := speaker{id: "f", framework: framework, renderer: renders{}}.encode(test.call)
 			require.NoError(t, err)
 			assert.JSONEq(t, test.want, jsonOf(t, message))
 			assert.Contains(t, describe(test.call), message.Type.String())
@@ -158,7 +200,7 @@ func TestALaunchCarriesWhatWasOfferedAndWhatWasRendered(t *testing.T) {
 		URIs:        []URI{{Value: "http://here/k8s-executor", Executable: true, Cache: true, OutputFile: "k8s-executor"}},
 		Data:        []byte("task data"), ShutdownGrace: 30 * time.Second, KillGrace: 20 * time.Second,
 	}
-	message, err := encodeCall(accept, "framework-1", renders{executor: rendered})
+	message, err := speaker{id: "framework-1", renderer: renders{executor: rendered}}.encode(accept)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"type":"ACCEPT","framework_id":{"value":"framework-1"},"accept":{"offer_ids":[{"value":"o1"}],
 	  "operations":[{"type":"LAUNCH","launch":{"task_infos":[{
@@ -210,7 +252,7 @@ func TestTheSameExecutorIsEncodedTheSameEveryTime(t *testing.T) {
 func TestSeveralLaunchesOfOneAgentAreOneOperation(t *testing.T) {
 	one, two := launch(), launch()
 	two.Task = "workers-17.2"
-	message, err := encodeCall(scheduler.Accept{Agent: "a", Launches: []scheduler.Launch{one, two}}, "f", renders{})
+	message, err := speaker{id: "f", renderer: renders{}}.encode(scheduler.Accept{Agent: "a", Launches: []scheduler.Launch{one, two}})
 	require.NoError(t, err)
 	require.Len(t, message.Accept.Operations, 1)
 	tasks := message.Accept.Operations[0].Launch.TaskInfos
@@ -235,8 +277,39 @@ func TestWhatCannotBeLaunchedIsNamed(t *testing.T) {
 		"not renderable":  {launch(), renders{err: errors.New("no spec")}, "launch task workers-17.1: render executor: no spec"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := encodeCall(scheduler.Accept{Launches: []scheduler.Launch{test.launch}}, "f", test.renderer)
+			_, err := speaker{id: "f", renderer: test.renderer}.encode(scheduler.Accept{Launches: []scheduler.Launch{test.launch}})
 			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+// Mesos does the operations in their order: a launch may use what the same ACCEPT reserves.
+func TestOperationsAreInTheOrderInWhichMesosMustDoThem(t *testing.T) {
+	reserved := []scheduler.Resource{{Name: "cpus", Amount: 1, Reservations: []scheduler.Reservation{{Role: "r", Dynamic: true}}}}
+	message, err := speaker{id: "f", renderer: renders{}}.encode(scheduler.Accept{
+		Agent: "a", Launches: []scheduler.Launch{launch()}, Reserve: reserved, Unreserve: reserved,
+	})
+	require.NoError(t, err)
+	var kinds []string
+	for _, operation := range message.Accept.Operations {
+		kinds = append(kinds, operation.Type.String())
+	}
+	assert.Equal(t, []string{"UNRESERVE", "RESERVE", "LAUNCH"}, kinds)
+}
+
+// Mesos says nothing of a RESERVE that it cannot do, so what never can be done is not sent.
+func TestOnlyDynamicReservationsAreMadeAndGivenBack(t *testing.T) {
+	for name, resource := range map[string]scheduler.Resource{
+		"none":    {Name: "cpus", Amount: 1},
+		"static":  {Name: "cpus", Amount: 1, Reservations: []scheduler.Reservation{{Role: "r", Dynamic: true}, {Role: "r/s"}}},
+		"special": {Name: "cpus", Amount: 1, Special: "revocable", Reservations: []scheduler.Reservation{{Role: "r", Dynamic: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one := []scheduler.Resource{resource}
+			_, err := speaker{id: "f"}.encode(scheduler.Accept{Reserve: one})
+			require.ErrorContains(t, err, "reserve: resource cpus ")
+			_, err = speaker{id: "f"}.encode(scheduler.Accept{Unreserve: one})
+			require.ErrorContains(t, err, "unreserve: resource cpus ")
 		})
 	}
 }
@@ -246,6 +319,10 @@ func TestResourcesSurviveTheJourney(t *testing.T) {
 	frame := frameOf(t, `{"type":"OFFERS","offers":{"offers":[{"id":{"value":"O"},"framework_id":{"value":"F"},
 	  "agent_id":{"value":"A"},"hostname":"h","allocation_info":{"role":"a/b"},"resources":[
 	  {"name":"cpus","type":"SCALAR","scalar":{"value":1.5},"allocation_info":{"role":"a/b"}},
+	  {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":31000,"end":31999},{"begin":32005,"end":32005}]},
+	    "allocation_info":{"role":"a/b"}},
+	  {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":1,"end":1}]},
+	    "allocation_info":{"role":"a/b"},"reservations":[{"type":"DYNAMIC","role":"a/b","labels":{"labels":[{"key":"k","value":"v"}]}}]},
 	  {"name":"mem","type":"SCALAR","scalar":{"value":64},"allocation_info":{"role":"a/b"},"reservations":[
 	    {"type":"STATIC","role":"a"},{"type":"DYNAMIC","role":"a/b","principal":"p","labels":{"labels":[{"key":"k","value":""}]}}]}]}]}}`)
 	offers, err := decodeOffers(frame)

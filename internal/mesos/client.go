@@ -18,6 +18,8 @@ type Client struct {
 	tls     *tls.Config
 	// session is the subscription that calls belong to; nil while there is none.
 	session atomic.Pointer[session]
+	// framework is what a subscription says of us; UpdateFramework replaces it.
+	framework atomic.Pointer[Framework]
 }
 
 // New makes a client; it does not connect. The error says which option is wrong.
@@ -30,7 +32,9 @@ func New(options Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mesos client: %w", err)
 	}
-	return &Client{options: options, tls: config}, nil
+	client := &Client{options: options, tls: config}
+	client.framework.Store(&options.Framework)
+	return client, nil
 }
 
 // Run keeps the framework subscribed and delivers what happens, in order and on the caller's goroutine. An empty framework id
@@ -41,8 +45,9 @@ func New(options Options) (*Client, error) {
 //
 // deliver may block: nothing is read meanwhile, and the heartbeat watch waits.
 //
-// Errors, all of which mean that the process must not subscribe again: ctx's; [ErrFailedOver]; [ErrRemoved]; a [*Refused] of
-// SUBSCRIBE whose reason lies with us, such as credentials or roles; an error of Options.Leader.
+// Errors, all of which mean that the process must not subscribe again: ctx's; [ErrTornDown], which is how it ends after our own
+// [scheduler.TearDown]; [ErrFailedOver]; [ErrRemoved]; a [*Refused] of SUBSCRIBE whose reason lies with us, such as credentials
+// or roles; an error of Options.Leader.
 func (c *Client) Run(ctx context.Context, framework scheduler.FrameworkID, deliver func(scheduler.Event)) error {
 	pace, shown, leader := newPace(time.Now()), "", ""
 	for {

@@ -11,10 +11,13 @@
 //     a half heartbeats, or another master leads. It waits at most a tenth of the outage's length and 15 seconds between two
 //     attempts, and not at all when another master leads. See pace.go.
 //   - Calls go to the master that holds the stream, on a connection of their own, with a deadline shorter than the heartbeat
-//     watch. A call that fails is an error about that call; it never ends the subscription.
+//     watch. A call that fails is an error about that call; it does not end the subscription (but see Client.Call on UpdateFramework).
 //   - Nothing is acknowledged, declined or revived on its own account: every call comes from Call.
-//   - Conversion loses nothing that package scheduler has a word for. What it has no word for (inverse offers, rescinded
-//     offers) is dropped and counted through Options.Ignored.
+//   - Conversion loses nothing that package scheduler has a word for. What it has no word for (rescinded offers, which are
+//     answered before they can be, and the outcome of operations, of which ours ask for none) is dropped and counted through
+//     Options.Ignored.
+//   - The roles and capabilities of the last UpdateFramework are those of every later subscription. After our own TearDown, Run
+//     ends and does not subscribe again.
 //   - What the master sends cannot make it panic or allocate more than a frame of Options.MaxFrame bytes needs.
 //
 // It does not promise that a call which was accepted (202) has any effect, nor that a failed one had none.

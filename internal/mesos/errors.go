@@ -15,6 +15,9 @@ var (
 	// and never accepts its id again.
 	ErrRemoved = errors.New("the framework was torn down, or its failover timeout passed " +
 		"(the master said: Framework has been removed)")
+	// ErrTornDown is the end that was asked for: the master closed the stream after our own TEARDOWN. Should it be another end
+	// that came first (the master died), the framework subscribes again, and whoever wants it gone must say so again.
+	ErrTornDown = errors.New("the framework is torn down, as it asked")
 )
 
 // Errors of a call.
@@ -72,7 +75,7 @@ func (r *Refused) final() bool {
 func fatal(err error) bool {
 	var refused *Refused
 	var leader *leaderError
-	return errors.Is(err, ErrFailedOver) || errors.Is(err, ErrRemoved) || errors.As(err, &leader) ||
+	return errors.Is(err, ErrFailedOver) || errors.Is(err, ErrRemoved) || errors.Is(err, ErrTornDown) || errors.As(err, &leader) ||
 		errors.As(err, &refused) && refused.final()
 }
 

@@ -61,6 +61,13 @@ func fromEvent(said *v1sched.Event) (event, error) {
 			return event{}, missing
 		}
 		return event{message: said.Message.Data}, nil
+	case v1sched.Event_INVERSE_OFFERS:
+		return event{core: scheduler.InverseOffered{Offers: fromInverse(said.GetInverseOffers())}}, nil
+	case v1sched.Event_RESCIND_INVERSE_OFFER:
+		if said.RescindInverseOffer == nil {
+			return event{}, missing
+		}
+		return event{core: scheduler.InverseRescinded{Offer: scheduler.OfferID(said.RescindInverseOffer.InverseOfferID.Value)}}, nil
 	case v1sched.Event_ERROR:
 		return event{failure: said.GetError().GetMessage()}.named(), nil
 	case v1sched.Event_HEARTBEAT:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 	v1 "github.com/mesos/mesos-go/api/v1/lib"
@@ -58,7 +59,11 @@ func show(e event) string {
 		offer.Resources, offer.Attributes = nil, nil
 		lines = append(lines, fields(offer))
 		for _, each := range resources {
-			lines = append(lines, "  "+each.Name+" "+each.Amount.String()+" "+fields(each))
+			line := "  " + each.Name + " " + each.Amount.String() + " " + fields(each)
+			if each.Special != "" {
+				line += " (" + each.Special + ")"
+			}
+			lines = append(lines, line)
 		}
 		for _, each := range attributes {
 			lines = append(lines, fmt.Sprintf("  %s=%q", each.Name, each.Value))
@@ -129,4 +134,39 @@ func TestHealthIsOneOfThree(t *testing.T) {
 	assert.Equal(t, scheduler.HealthUnknown, fromStatus(&v1.TaskStatus{}).Healthy)
 	assert.Equal(t, scheduler.Healthy, fromStatus(&v1.TaskStatus{Healthy: pointer(true)}).Healthy)
 	assert.Equal(t, scheduler.Unhealthy, fromStatus(&v1.TaskStatus{Healthy: pointer(false)}).Healthy)
+}
+
+// FuzzEvents: no frame makes decoding panic, and none is taken for more than one thing.
+func FuzzEvents(f *testing.F) {
+	for _, seed := range []v1sched.Event{
+		{Type: v1sched.Event_HEARTBEAT},
+		{Type: v1sched.Event_ERROR, Error: &v1sched.Event_Error{Message: "m"}},
+		{Type: v1sched.Event_RESCIND_INVERSE_OFFER, RescindInverseOffer: &v1sched.Event_RescindInverseOffer{InverseOfferID: v1.OfferID{Value: "o"}}},
+		{Type: v1sched.Event_INVERSE_OFFERS, InverseOffers: &v1sched.Event_InverseOffers{InverseOffers: []v1.InverseOffer{{
+			OfferID: v1.OfferID{Value: "o"}, AgentID: &v1.AgentID{Value: "a"}, Unavailability: v1.Unavailability{
+				Start: v1.TimeInfo{Nanoseconds: -1}, Duration: &v1.DurationInfo{Nanoseconds: -1},
+			},
+		}}}},
+	} {
+		frame, err := seed.Marshal()
+		require.NoError(f, err)
+		f.Add(frame)
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		decoded, err := decodeEvent(frame)
+		things := 0
+		for _, is := range []bool{decoded.subscribed != nil, decoded.core != nil, decoded.failure != "", decoded.message != nil, decoded.ignored != ""} {
+			if is {
+				things++
+			}
+		}
+		require.LessOrEqual(t, things, 1)
+		require.False(t, err != nil && things > 0)
+		if inverse, is := decoded.core.(scheduler.InverseOffered); is {
+			for _, offer := range inverse.Offers {
+				require.Positive(t, offer.UnavailableFrom)
+				require.GreaterOrEqual(t, offer.For, time.Duration(0))
+			}
+		}
+	})
 }

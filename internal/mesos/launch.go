@@ -10,21 +10,50 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// launchOperation is the operation of an ACCEPT; none if it launches nothing, which is a decline.
-func launchOperation(accept scheduler.Accept, framework scheduler.FrameworkID, renderer Renderer) ([]v1.Offer_Operation, error) {
-	if len(accept.Launches) == 0 {
-		return nil, nil
+// operations are those of an ACCEPT, in the order in which Mesos does them; none is a decline. They have no operation ids:
+// Mesos then says nothing of a reservation that it could not make or give back, and the next offer shows what holds.
+func (s speaker) operations(accept scheduler.Accept) ([]v1.Offer_Operation, error) {
+	var operations []v1.Offer_Operation
+	if len(accept.Unreserve) > 0 {
+		resources, err := toReserved(accept.Unreserve)
+		if err != nil {
+			return nil, fmt.Errorf("unreserve: %w", err)
+		}
+		operations = append(operations, v1.Offer_Operation{
+			Type: v1.Offer_Operation_UNRESERVE, Unreserve: &v1.Offer_Operation_Unreserve{Resources: resources},
+		})
 	}
+	if len(accept.Reserve) > 0 {
+		resources, err := toReserved(accept.Reserve)
+		if err != nil {
+			return nil, fmt.Errorf("reserve: %w", err)
+		}
+		operations = append(operations, v1.Offer_Operation{
+			Type: v1.Offer_Operation_RESERVE, Reserve: &v1.Offer_Operation_Reserve{Resources: resources},
+		})
+	}
+	if len(accept.Launches) > 0 {
+		launch, err := s.launch(accept)
+		if err != nil {
+			return nil, err
+		}
+		operations = append(operations, v1.Offer_Operation{Type: v1.Offer_Operation_LAUNCH, Launch: launch})
+	}
+	return operations, nil
+}
+
+// launch is one operation for all the tasks of an ACCEPT.
+func (s speaker) launch(accept scheduler.Accept) (*v1.Offer_Operation_Launch, error) {
 	launch := &v1.Offer_Operation_Launch{}
 	for _, each := range accept.Launches {
-		task, err := taskInfo(each, framework, renderer)
+		task, err := taskInfo(each, s.id, s.renderer)
 		if err != nil {
 			return nil, fmt.Errorf("launch task %s: %w", each.Task, err)
 		}
 		task.AgentID = v1.AgentID{Value: string(accept.Agent)}
 		launch.TaskInfos = append(launch.TaskInfos, task)
 	}
-	return []v1.Offer_Operation{{Type: v1.Offer_Operation_LAUNCH, Launch: launch}}, nil
+	return launch, nil
 }
 
 func taskInfo(launch scheduler.Launch, framework scheduler.FrameworkID, renderer Renderer) (v1.TaskInfo, error) {

@@ -3,6 +3,7 @@ package mesos
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	v1 "github.com/mesos/mesos-go/api/v1/lib"
 	v1sched "github.com/mesos/mesos-go/api/v1/lib/scheduler"
@@ -31,14 +32,31 @@ func fromOffer(offer *v1.Offer) scheduler.Offer {
 		converted.Region, converted.Zone = domain.Region.Name, domain.Zone.Name
 	}
 	if planned := offer.Unavailability; planned != nil {
-		// 0 means that nothing is planned.
-		converted.UnavailableFrom = max(planned.Start.Nanoseconds, 1)
+		converted.UnavailableFrom = start(planned)
 	}
 	for i := range offer.Resources {
 		converted.Resources = append(converted.Resources, fromResource(&offer.Resources[i], converted.Role))
 	}
 	for i := range offer.Attributes {
 		converted.Attributes = append(converted.Attributes, fromAttribute(&offer.Attributes[i]))
+	}
+	return converted
+}
+
+// start is when an unavailability begins; 0 would mean that nothing is planned.
+func start(planned *v1.Unavailability) int64 { return max(planned.Start.Nanoseconds, 1) }
+
+// fromInverse converts inverse offers. Maintenance asks for all that we have on an agent: Mesos names no resources.
+func fromInverse(offers *v1sched.Event_InverseOffers) []scheduler.InverseOffer {
+	converted := make([]scheduler.InverseOffer, 0, len(offers.GetInverseOffers()))
+	for i := range offers.GetInverseOffers() {
+		offer := &offers.InverseOffers[i]
+		converted = append(converted, scheduler.InverseOffer{
+			ID:              scheduler.OfferID(offer.OfferID.Value),
+			Agent:           scheduler.AgentID(offer.GetAgentID().GetValue()),
+			UnavailableFrom: start(&offer.Unavailability),
+			For:             time.Duration(max(offer.Unavailability.GetDuration().GetNanoseconds(), 0)),
+		})
 	}
 	return converted
 }

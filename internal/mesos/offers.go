@@ -15,8 +15,8 @@ import (
 
 // An OFFERS event holds the offers of every agent, once a second at worst. Building mesos-go's messages first and converting
 // them costs some forty allocations an offer, most of them for what we never look at. So this event alone is read directly
-// from its bytes into the core's words. What is plain (scalars, text attributes, unreserved or statically reserved) is read
-// here; anything else of a resource or an attribute goes through mesos-go's messages and fromResource, as if all did. That
+// from its bytes into the core's words. What is plain (scalars, ports, text attributes, unreserved or statically reserved) is
+// read here; anything else of a resource or an attribute goes through mesos-go's messages and fromResource, as if all did. That
 // both ways agree is tested on recorded events and fuzzed (FuzzOffers).
 
 // Numbers of fields in scheduler.proto and mesos.proto.
@@ -40,6 +40,9 @@ const (
 	resourceRanges       protowire.Number = 4
 	resourceAllocation   protowire.Number = 11
 	resourceReservations protowire.Number = 13
+
+	rangeBegin protowire.Number = 1
+	rangeEnd   protowire.Number = 2
 
 	reservationRole protowire.Number = 3
 	reservationType protowire.Number = 4
@@ -175,7 +178,7 @@ func unavailableFrom(message []byte) (int64, error) {
 	if err := wire.Decode(message, &planned); err != nil {
 		return 0, err
 	}
-	return max(planned.Start.Nanoseconds, 1), nil
+	return start(&planned), nil
 }
 
 // domain reads DomainInfo.fault_domain.
@@ -199,14 +202,16 @@ func (r *offersReader) domain(message []byte) (region, zone string, err error) {
 // resource reads one Resource.
 func (r *offersReader) resource(message []byte, allocated scheduler.Role) (resource scheduler.Resource, err error) {
 	resource.Role = allocated
-	plain := true
+	plain, kind, ranges := true, v1.SCALAR, []byte(nil)
 	s := scan{rest: message}
 	for s.next() && err == nil && plain {
 		switch s.field {
 		case resourceName:
 			resource.Name = r.text(s.bytes)
-		case resourceType, resourceRanges:
-			// a range counts as nothing
+		case resourceType:
+			kind = v1.Value_Type(s.number)
+		case resourceRanges:
+			ranges = s.bytes
 		case resourceScalar:
 			resource.Amount, err = scalar(s.bytes)
 		case resourceAllocation:
@@ -223,7 +228,13 @@ func (r *offersReader) resource(message []byte, allocated scheduler.Role) (resou
 			plain = false
 		}
 	}
-	if err = errors.Join(s.err, err); err != nil || plain {
+	if err = errors.Join(s.err, err); err != nil {
+		return resource, err
+	}
+	if plain {
+		if resource.Name == portsName && kind == v1.RANGES {
+			resource.Ranges, err = portRanges(ranges)
+		}
 		return resource, err
 	}
 	var whole v1.Resource
@@ -242,6 +253,35 @@ func scalar(message []byte) (amount scheduler.Amount, err error) {
 		}
 	}
 	return amount, s.err
+}
+
+// portRanges reads Value.Ranges.
+func portRanges(message []byte) (scheduler.Ranges, error) {
+	ranges := make(scheduler.Ranges, 0, count(message, onlyField))
+	s := scan{rest: message}
+	for s.next() {
+		if s.field != onlyField {
+			continue
+		}
+		var each scheduler.Range
+		ends := scan{rest: s.bytes}
+		for ends.next() {
+			switch ends.field {
+			case rangeBegin:
+				each.Begin = ends.number
+			case rangeEnd:
+				each.End = ends.number
+			}
+		}
+		if ends.err != nil {
+			return nil, ends.err
+		}
+		ranges = append(ranges, each)
+	}
+	if len(ranges) == 0 {
+		return nil, s.err
+	}
+	return ranges, s.err
 }
 
 // staticRole reads a ReservationInfo that is static and has a role and nothing else; plain is false for all others.

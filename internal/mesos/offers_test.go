@@ -60,6 +60,26 @@ func TestOffersWhoseTypeIsNotTheirFirstFieldAreReadToo(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// Only ports are of use: other ranges and sets count as nothing, and so does what is called ports and is not ranges.
+func TestOnlyRangesOfPortsAreRead(t *testing.T) {
+	frame := frameOf(t, `{"type":"OFFERS","offers":{"offers":[{"id":{"value":"O"},"framework_id":{"value":"F"},
+	  "agent_id":{"value":"A"},"hostname":"h","resources":[
+	  {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":31000,"end":31999},{"begin":32005,"end":32005}]}},
+	  {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":80,"end":80}]},"reservations":[{"type":"DYNAMIC","role":"r"}]},
+	  {"name":"ports","type":"RANGES"},
+	  {"name":"ports","type":"SET","set":{"item":["80"]}},
+	  {"name":"vlans","type":"RANGES","ranges":{"range":[{"begin":1,"end":9}]}},
+	  {"name":"disks","type":"SET","set":{"item":["sda","sdb"]}}]}]}}`)
+	requireAgreement(t, frame)
+	offers, err := decodeOffers(frame)
+	require.NoError(t, err)
+	var read []string
+	for _, resource := range offers[0].Resources {
+		read = append(read, fmt.Sprintf("%s %s %s", resource.Name, resource.Amount, resource.Ranges))
+	}
+	assert.Equal(t, []string{"ports 0 31000-31999,32005", "ports 0 80", "ports 0 ", "ports 0 ", "vlans 0 ", "disks 0 "}, read)
+}
+
 func TestMalformedOffersAreErrors(t *testing.T) {
 	frame := offersFrame(t, 1)
 	failed := 0

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s-framework/internal/mesos/wire"
+	"k8s-framework/scheduler"
 )
 
 // Defaults of Options.
@@ -43,7 +44,8 @@ type Options struct {
 	Ignored func(event string)
 }
 
-// Framework is how the framework shows itself to the master (FrameworkInfo). Mesos keeps the User and the Checkpoint of the
+// Framework is how the framework shows itself to the master (FrameworkInfo). Roles and GPUs are those of the first
+// subscription: [scheduler.UpdateFramework] changes them. Mesos keeps the User and the Checkpoint of the
 // first subscription for ever, and refuses another Principal.
 type Framework struct {
 	User      string
@@ -59,6 +61,12 @@ type Framework struct {
 	NoCheckpoint bool
 	// GPUs asks for offers of agents with GPUs.
 	GPUs bool
+}
+
+// with is the framework after an update.
+func (f Framework) with(update scheduler.UpdateFramework) Framework {
+	f.Roles, f.GPUs = roles(update.Roles), update.GPUs
+	return f
 }
 
 // checked fills in the defaults; the error names the option, its value, and what is wanted.

@@ -18,11 +18,25 @@ func fromResource(resource *v1.Resource, allocated scheduler.Role) scheduler.Res
 	if resource.Scalar != nil {
 		converted.Amount = scheduler.AmountOf(resource.Scalar.Value)
 	}
+	if resource.Name == portsName && resource.GetType() == v1.RANGES {
+		converted.Ranges = fromRanges(resource.Ranges)
+	}
 	for i := range resource.Reservations {
 		converted.Reservations = append(converted.Reservations, fromReservation(&resource.Reservations[i]))
 	}
 	if len(resource.Reservations) == 0 {
 		converted.Reservations = fromUnrefined(resource)
+	}
+	return converted
+}
+
+// portsName is the one resource of ranges that is of use here: others count as nothing.
+const portsName = "ports"
+
+func fromRanges(ranges *v1.Value_Ranges) scheduler.Ranges {
+	var converted scheduler.Ranges
+	for _, each := range ranges.GetRange() {
+		converted = append(converted, scheduler.Range{Begin: each.Begin, End: each.End})
 	}
 	return converted
 }
@@ -103,29 +117,49 @@ func oddlyLabelled(resource *v1.Resource) bool {
 	return odd(resource.GetReservation().GetLabels())
 }
 
-// toResources converts what a launch takes back into the form in which it was offered.
+// toResources converts what an operation takes back into the form in which it was offered.
 func toResources(resources []scheduler.Resource) ([]v1.Resource, error) {
 	converted := make([]v1.Resource, 0, len(resources))
 	for _, resource := range resources {
 		if resource.Special != "" {
-			return nil, fmt.Errorf("resource %s is %s, which cannot be launched on", resource.Name, resource.Special)
+			return nil, fmt.Errorf("resource %s is %s, which cannot be used", resource.Name, resource.Special)
 		}
 		converted = append(converted, toResource(resource))
 	}
 	return converted, nil
 }
 
+// toReserved converts what is reserved or given back. Mesos would pass over in silence what is not reserved dynamically.
+func toReserved(resources []scheduler.Resource) ([]v1.Resource, error) {
+	for _, resource := range resources {
+		last := len(resource.Reservations) - 1
+		if last < 0 || !resource.Reservations[last].Dynamic {
+			return nil, fmt.Errorf("resource %s has reservations %v, want a dynamic one as the last", resource.Name, resource.Reservations)
+		}
+	}
+	return toResources(resources)
+}
+
 func toResource(resource scheduler.Resource) v1.Resource {
-	converted := v1.Resource{
-		Name:   resource.Name,
-		Type:   v1.SCALAR.Enum(),
-		Scalar: &v1.Value_Scalar{Value: resource.Amount.Float()},
+	converted := v1.Resource{Name: resource.Name}
+	if resource.Name == portsName {
+		converted.Type, converted.Ranges = v1.RANGES.Enum(), toRanges(resource.Ranges)
+	} else {
+		converted.Type, converted.Scalar = v1.SCALAR.Enum(), &v1.Value_Scalar{Value: resource.Amount.Float()}
 	}
 	if resource.Role != "" {
 		converted.AllocationInfo = &v1.Resource_AllocationInfo{Role: pointer(string(resource.Role))}
 	}
 	for _, reservation := range resource.Reservations {
 		converted.Reservations = append(converted.Reservations, toReservation(reservation))
+	}
+	return converted
+}
+
+func toRanges(ranges scheduler.Ranges) *v1.Value_Ranges {
+	converted := &v1.Value_Ranges{}
+	for _, each := range ranges {
+		converted.Range = append(converted.Range, v1.Value_Range{Begin: each.Begin, End: each.End})
 	}
 	return converted
 }

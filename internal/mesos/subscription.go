@@ -29,6 +29,14 @@ const (
 // errLeaderChanged ends a stream, or an attempt, because another master leads: there is no need to wait before the next.
 var errLeaderChanged = errors.New("another master leads")
 
+// Other ends of a stream.
+var (
+	// errEnded: the master closed the stream in an orderly way.
+	errEnded = errors.New("the stream ended")
+	// errChanged ends a stream that was subscribed with what UpdateFramework has changed since.
+	errChanged = errors.New("roles or capabilities changed while subscribing")
+)
+
 // subscription is one attempt to subscribe, and the stream if it succeeds.
 type subscription struct {
 	client    *Client
@@ -39,6 +47,9 @@ type subscription struct {
 	leader  string
 	changed <-chan struct{}
 	began   time.Time // zero until SUBSCRIBED
+	// said is what SUBSCRIBE said of us, and session what begin made; nil until then.
+	said    *Framework
+	session *session
 }
 
 func (s *subscription) subscribed() bool { return !s.began.IsZero() }
@@ -116,6 +127,9 @@ func (s *subscription) stream(ctx context.Context, hang context.CancelCauseFunc)
 	frames := wire.NewReader(watch, options.MaxFrame)
 	for {
 		event, err := nextEvent(frames)
+		if errors.Is(err, errEnded) && s.subscribed() && s.session.tearing.Load() {
+			return ErrTornDown
+		}
 		if err != nil {
 			return err
 		}
@@ -125,7 +139,7 @@ func (s *subscription) stream(ctx context.Context, hang context.CancelCauseFunc)
 		case event.subscribed != nil:
 			interval := heartbeat(event.subscribed)
 			watch.beat(time.Duration(missedHeartbeats*float64(interval)), hang)
-			end, err := s.begin(ctx, event.subscribed, address, response.Header.Get(streamHeader), interval)
+			end, err := s.begin(ctx, hang, event.subscribed, address, response.Header.Get(streamHeader), interval)
 			if err != nil {
 				return err
 			}
@@ -180,7 +194,7 @@ func nextEvent(frames *wire.Reader) (event, error) {
 	case errors.As(err, &large):
 		return event{}, fmt.Errorf("an event has %s bytes, and %s allows %d: raise it", large.Size, MaxFrameFlag, large.Max)
 	case errors.Is(err, io.EOF):
-		return event{}, errors.New("the stream ended")
+		return event{}, errEnded
 	case err != nil:
 		return event{}, fmt.Errorf("read event: %w", err)
 	}
@@ -193,7 +207,7 @@ func nextEvent(frames *wire.Reader) (event, error) {
 
 // begin makes the subscription the one that calls belong to; end undoes it.
 func (s *subscription) begin(
-	ctx context.Context, said *v1sched.Event_Subscribed, address, stream string, interval time.Duration,
+	ctx context.Context, hang context.CancelCauseFunc, said *v1sched.Event_Subscribed, address, stream string, interval time.Duration,
 ) (end func(), err error) {
 	id := scheduler.FrameworkID(said.GetFrameworkID().GetValue())
 	if id == "" || s.framework != "" && s.framework != id {
@@ -207,19 +221,27 @@ func (s *subscription) begin(
 	header := s.client.header()
 	header.Set(streamHeader, stream)
 	current := &session{
-		ctx: ctx, http: wire.NewClient(s.client.tls, s.client.options.ConnectTimeout), master: address,
+		ctx: ctx, hang: hang, http: wire.NewClient(s.client.tls, s.client.options.ConnectTimeout), master: address,
 		url: s.client.url(address), header: header, timeout: timeout, framework: id,
 	}
+	s.session = current
 	s.client.session.Store(current)
-	return func() {
+	end = func() {
 		s.client.session.CompareAndSwap(current, nil)
 		current.http.CloseIdleConnections()
-	}, nil
+	}
+	// An update that found no session changed the framework before it looked, and we look after there is one.
+	if s.client.framework.Load() != s.said {
+		end()
+		return nil, errChanged
+	}
+	return end, nil
 }
 
 // subscribe sends SUBSCRIBE, following redirects to the leader, and returns the stream and whose it is.
 func (s *subscription) subscribe(ctx context.Context, client *http.Client) (stream *http.Response, address string, err error) {
-	call := subscribeCall(s.client.options.Framework, s.framework)
+	s.said = s.client.framework.Load()
+	call := subscribeCall(*s.said, s.framework)
 	address = s.leader
 	for range maxRedirects {
 		response, err := wire.Post(ctx, client, s.client.url(address), s.client.header(), call)

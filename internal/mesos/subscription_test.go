@@ -84,10 +84,10 @@ func TestAStreamWithoutHeartbeatsIsDroppedAfterTwoAndAHalfIntervals(t *testing.T
 		}
 		s.hold()
 	})
+	began := time.Now()
 	c := talkTo(t, m.address())
 
 	await[scheduler.Subscribed](c)
-	began := time.Now()
 	assert.Contains(t, await[scheduler.Disconnected](c).Why, "said nothing for 500ms")
 	lasted := time.Since(began)
 	assert.Greater(t, lasted, 1400*time.Millisecond, "the heartbeats kept it for a second, the silence for half of one")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,32 +48,49 @@ func New(servers []string) (*Client, error) {
 // State is what the leader sees.
 func (c *Client) State(ctx context.Context) (scheduler.View, error) {
 	var view scheduler.View
-	err := c.ask(ctx, http.MethodGet, "/state", nil, &view)
+	err := c.ask(ctx, Request{method: http.MethodGet, path: []string{"state"}}, false, &view)
 	return view, err
 }
 
-// Scale changes how many nodes a pool wants. nil means that this is stored.
-func (c *Client) Scale(ctx context.Context, pool string, nodes int) error {
-	body := fmt.Appendf(nil, `{"nodes": %d}`, nodes)
-	return c.ask(ctx, http.MethodPost, "/pools/"+url.PathEscape(pool)+"/scale", body, nil)
+// Do asks for what the request says, or, as a dry run, what it would do. nil means that it is stored; the lines say what
+// is done now.
+func (c *Client) Do(ctx context.Context, r Request, dryRun bool) ([]string, error) {
+	var answer struct {
+		Lines []string `json:"lines"`
+	}
+	err := c.ask(ctx, r, dryRun, &answer)
+	return answer.Lines, err
 }
 
-// ask tries the instances in turn until one answers, with whatever answer.
-func (c *Client) ask(ctx context.Context, method, path string, body []byte, into any) error {
+// ask tries the instances in turn until one answers, with whatever answer. An order that may have arrived is not made again:
+// it could be done twice.
+func (c *Client) ask(ctx context.Context, r Request, dryRun bool, into any) error {
 	var failures []error
 	for _, server := range c.servers {
-		request, err := http.NewRequestWithContext(ctx, method, server.JoinPath(path).String(), bytes.NewReader(body))
+		target := server.JoinPath(r.path...)
+		if dryRun {
+			target.RawQuery = "dryRun=true"
+		}
+		request, err := http.NewRequestWithContext(ctx, r.method, target.String(), bytes.NewReader(r.body))
 		if err != nil {
 			return err
 		}
 		answer, err := c.http.Do(request)
-		if err != nil {
-			failures = append(failures, err)
-			continue
+		switch {
+		case err == nil:
+			return read(answer, into)
+		case r.method != http.MethodGet && !dryRun && !unreached(err):
+			return fmt.Errorf("no answer, look at the status to see whether it was done: %w", err)
 		}
-		return read(answer, into)
+		failures = append(failures, err)
 	}
 	return fmt.Errorf("no instance of k8s-framework answers: %w", errors.Join(failures...))
+}
+
+// unreached reports whether the request cannot have arrived.
+func unreached(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
 
 func read(answer *http.Response, into any) error {
@@ -83,9 +101,6 @@ func read(answer *http.Response, into any) error {
 	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers: %s", answer.Request.URL.Host, bytes.TrimSpace(text))
-	}
-	if into == nil {
-		return nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("%s answers %.100q, want JSON: %w", answer.Request.URL.Host, text, err)

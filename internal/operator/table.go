@@ -12,44 +12,34 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// Print writes the state as tables for people: pools, nodes with phase, agent, age, Allocatable and reason, and what
-// needs an operator's eye.
+// Print writes the state as tables for people: pools and how far their changes are, nodes with phase, agent, age, Allocatable
+// and reason, planned maintenance, and what needs an operator's eye.
 func Print(out io.Writer, view scheduler.View, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "FRAMEWORK\t%s\nMESOS\t%s\nKUBERNETES\t%s\n\n",
+	fmt.Fprintf(table, "FRAMEWORK\t%s\nMESOS\t%s\nKUBERNETES\t%s\n",
 		orElse(string(view.FrameworkID), "(no ID yet)"), orElse(view.Master, "NOT SUBSCRIBED"), kubernetes(view))
-	fmt.Fprintln(table, "POOL\tWANTED\tMISSING\tNODES\tEACH")
-	for _, p := range view.Pools {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", p.Name, p.Nodes, p.Missing, phases(p), p.Resources)
+	if view.Teardown != "" {
+		fmt.Fprintf(table, "TEARDOWN\t%s\n", view.Teardown)
+	}
+	fmt.Fprintln(table, "\nPOOL\tWANTED\tMISSING\tNODES\tEACH\tVERSION")
+	for i := range view.Pools {
+		p := &view.Pools[i]
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", p.Name, p.Nodes, p.Missing, phases(p), p.Resources, change(p))
 	}
 	fmt.Fprintln(table, "\nNODE\tPHASE\tHOST\tAGENT\tAGE\tALLOCATABLE\tWHY")
 	for _, n := range view.Nodes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Phase, n.Host, n.Agent, age(now.Sub(n.Launched)), allocatable(n), why(n, now))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Phase, n.Host, n.Agent, age(now.Sub(n.Launched)), allocatable(n), why(view, n, now))
+	}
+	if len(view.Maintenance) > 0 {
+		fmt.Fprintln(table, "\nMAINTENANCE OF\tHOST\tFROM\tUNTIL")
+	}
+	for _, m := range view.Maintenance {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Agent, orElse(string(m.Host), "-"), clock(m.From), clock(m.Until))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	return printWarnings(out, view)
-}
-
-func printWarnings(out io.Writer, view scheduler.View) error {
-	var lines []string
-	for _, p := range view.Pools {
-		for _, r := range p.Refusals {
-			lines = append(lines, fmt.Sprintf("pool %s is not on host %s: %s", p.Name, r.Host, r.Why))
-		}
-		if p.Backoff != nil {
-			lines = append(lines, fmt.Sprintf("pool %s launches again at %s, after failures", p.Name, p.Backoff.UTC().Format(time.RFC3339)))
-		}
-	}
-	for _, n := range view.Nodes {
-		if n.Drift != "" {
-			lines = append(lines, fmt.Sprintf("node %s: %s", n.Name, n.Drift))
-		}
-	}
-	for _, task := range view.Orphans {
-		lines = append(lines, fmt.Sprintf("task %s runs without a record", task))
-	}
+	lines := warnings(view, now)
 	if len(lines) == 0 {
 		return nil
 	}
@@ -71,7 +61,7 @@ func kubernetes(view scheduler.View) string {
 	return "NOT SEEN YET"
 }
 
-func phases(p scheduler.PoolView) string {
+func phases(p *scheduler.PoolView) string {
 	if len(p.Phases) == 0 {
 		return "none"
 	}
@@ -82,6 +72,33 @@ func phases(p scheduler.PoolView) string {
 	return strings.Join(parts, ", ")
 }
 
+// change is the pool's version, and how far its nodes are from it.
+func change(p *scheduler.PoolView) string {
+	if p.Deleted {
+		return "being deleted"
+	}
+	text := fmt.Sprint(p.Rollout.Version)
+	switch {
+	case p.Rollout.Stopped != "":
+		text += ", STOPPED"
+	case p.Rollout.RolledBack != "":
+		text += ", ROLLED BACK"
+	}
+	switch {
+	case p.Paused:
+		text += ", paused"
+	case p.Outdated == 0 && !p.Rollout.Done:
+		text += ", not all in place"
+	}
+	if p.Outdated > 0 {
+		text += fmt.Sprintf(", %d to go", p.Outdated)
+	}
+	if p.Rollout.Failures > 0 && !p.Rollout.Done {
+		text += fmt.Sprintf(", %d failed", p.Rollout.Failures)
+	}
+	return text
+}
+
 func allocatable(n scheduler.NodeView) string {
 	if n.AllocatableMem == 0 {
 		return "-"
@@ -89,11 +106,14 @@ func allocatable(n scheduler.NodeView) string {
 	return fmt.Sprintf("%dm/%dMi", n.AllocatableCPU, n.AllocatableMem>>20)
 }
 
-// why adds to a node's reason how long it has stood there, and until when it may.
-func why(n scheduler.NodeView, now time.Time) string {
+// why adds to a node's reason how long it has stood there, until when it may, and that it is to be replaced.
+func why(view scheduler.View, n scheduler.NodeView, now time.Time) string {
 	text := fmt.Sprintf("%s (for %s)", n.Why, age(now.Sub(n.Since)))
 	if n.Phase == scheduler.Draining {
-		text += fmt.Sprintf("; deadline %s, then %s", n.DrainBy.UTC().Format(time.RFC3339), n.Drain.Then)
+		text += fmt.Sprintf("; deadline %s, then %s", clock(n.DrainBy), n.Drain.Then)
+	}
+	if p := findPool(view, string(n.Pool)); p != nil && n.Version != p.Rollout.Version && !p.Deleted {
+		text += fmt.Sprintf("; outdated: version %d", n.Version)
 	}
 	return text
 }
@@ -108,4 +128,12 @@ func age(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
 	}
+}
+
+// clock is a moment for people; zero: it is not known.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
 }
