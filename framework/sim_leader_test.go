@@ -258,6 +258,7 @@ func (l *simLeader) end(err error) {
 func (l *simLeader) gone(why string) {
 	l.w.logf("!!! leader %d ends: %s", l.epoch, why)
 	l.dead = true
+	l.w.operators.replied(l)
 	l.w.master.closed(l)
 	clear(l.drains)
 	if !l.runs {
@@ -284,6 +285,7 @@ func (l *simLeader) Save(_ context.Context, changes []scheduler.Change) error {
 
 // Call implements Caller.
 func (l *simLeader) Call(_ context.Context, call scheduler.Call) error {
+	l.w.watch.allows(l, call)
 	if !l.effect(call) {
 		return errUnknown
 	}
@@ -293,6 +295,7 @@ func (l *simLeader) Call(_ context.Context, call scheduler.Call) error {
 
 // Perform implements Operator.
 func (l *simLeader) Perform(op scheduler.Op) {
+	l.w.watch.allows(l, op)
 	if l.effect(op) {
 		l.w.watch.acts(l, op)
 		l.w.api.perform(l, op)

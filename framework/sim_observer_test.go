@@ -75,6 +75,13 @@ func (o *simObserver) turned(l *simLeader, next time.Time) {
 	o.w.operators.replied(l)
 }
 
+// allows: nothing is begun after the lease has run out. Whatever is begun before may be late.
+func (o *simObserver) allows(l *simLeader, effect any) {
+	if !l.dead && l.lost() {
+		o.w.violated("leader %d begins %s though its lease has run out", l.epoch, effect)
+	}
+}
+
 // acts is passed by every call and operation. A process whose Save failed does nothing more; a dry run does nothing at all.
 func (o *simObserver) acts(l *simLeader, effect any) {
 	if l.refused {

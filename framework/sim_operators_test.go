@@ -192,7 +192,7 @@ func (o *simOperators) goOn() {
 func (o *simOperators) replied(l *simLeader) {
 	o.pending = slices.DeleteFunc(o.pending, func(r *simRequest) bool {
 		if r.leader != l {
-			return r.leader.dead
+			return false
 		}
 		select {
 		case reply := <-r.reply:
@@ -202,7 +202,7 @@ func (o *simOperators) replied(l *simLeader) {
 			}
 			return true
 		default:
-			return false
+			return l.dead // nobody will ever know
 		}
 	})
 }
