@@ -238,13 +238,19 @@ func (a *simAgent) shutDown() {
 	})
 }
 
-// replaced is the end of whatever of this agent is left on the host, without a word.
+// replaced is the end of whatever of this agent is left on the host, without a word to Mesos.
 func (a *simAgent) replaced() {
 	for _, e := range slices.Clone(a.executors) {
+		if a.host.posix && e.alive {
+			a.w.later(0, 5*time.Second, e.foreign)
+			continue
+		}
 		e.kubeletEnded()
 		e.alive = false
 	}
-	a.executors = nil
+	if !a.host.posix {
+		a.executors = nil
+	}
 	if a.status != simMarkedGone && a.status != simUnreachable {
 		a.status = simRemoved
 	}

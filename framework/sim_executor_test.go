@@ -174,6 +174,11 @@ func (e *simExecutor) shutDown(why string) {
 	e.finish(end)
 }
 
+// foreign is an executor that is told that its framework cannot be found: its agent is another one now.
+func (e *simExecutor) foreign() {
+	e.finish(simEnd{why: "the agent is another one", by: e.agent.w.now.Add(time.Duration(e.policy.Deadline))})
+}
+
 // deadline is when a drain that begins now is over by the policy; zero: never.
 func (e *simExecutor) deadline() time.Time {
 	if e.policy.Then == scheduler.Wait {

@@ -20,6 +20,8 @@ type simHost struct {
 
 	powered bool
 	linked  bool // to the Mesos master
+	// posix: the agent's launcher cannot end what an earlier agent has left; else it does so when it starts.
+	posix bool
 	// kubelets are the executors whose kubelet runs: their processes, not what anybody thinks of them.
 	kubelets []*simExecutor
 	sick     bool // the container runtime is broken: the kubelet is not Ready
@@ -32,12 +34,16 @@ type simHost struct {
 	down  bool
 }
 
+// simPosix: some hosts have the posix launcher.
+const simPosix = false
+
 // newSimHosts makes the machines: in three zones, two of another kind, one too small, one with resources of a role.
 func newSimHosts(w *simWorld) []*simHost {
 	var hosts []*simHost
 	for i := range 11 {
 		h := &simHost{
 			w: w, name: scheduler.Hostname(fmt.Sprintf("h%d", i+1)), zone: fmt.Sprintf("z%d", i%3+1), powered: true, linked: true,
+			posix: simPosix && i%3 == 1,
 		}
 		cpus, kind := scheduler.Amount(4000), "general"
 		switch i {
@@ -115,7 +121,8 @@ func (h *simHost) powerOn() {
 	h.agent.comeBack(0, 5*time.Second)
 }
 
-// loseWorkDir restarts the agent under a new id. The linux launcher ends the containers that it does not know.
+// loseWorkDir restarts the agent under a new id. The linux launcher ends the containers that it does not know; with the posix
+// launcher executors live on, learn that nobody knows them, drain, and end.
 func (h *simHost) loseWorkDir() {
 	if !h.powered || !h.agent.up || h.down {
 		return

@@ -61,7 +61,11 @@ func (o *simObserver) meta(next scheduler.Meta) {
 // buries: no record is deleted while its processes live, unless an operator said that the agent is gone.
 func (o *simObserver) buries(name scheduler.NodeName) {
 	for _, h := range o.w.hosts {
-		if e := h.agent.executor(name.Executor()); e != nil && e.agent.status != simMarkedGone {
+		e := h.agent.executor(name.Executor())
+		if live := h.live(); e == nil && live != nil && live.node == name {
+			e = live
+		}
+		if e != nil && e.agent.status != simMarkedGone {
 			o.w.violated("the record of %s is deleted while its executor lives on host %s", name, h.name)
 		}
 	}
