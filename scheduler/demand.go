@@ -8,8 +8,8 @@ import (
 // reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
 const reviveEvery = 5 * time.Second
 
-// peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing, while only an offer
-// can tell that a lost agent has come back under a new ID, or bring reservations that are to be given back.
+// peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing: only an offer can
+// tell that a lost agent has come back under a new ID, or bring reservations that nobody remembers.
 const peekFor = 30 * time.Second
 
 // announcement is what Mesos is told of us that pools decide.
@@ -107,11 +107,19 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 		wanted[r.role] = wanted[r.role] || !r.offered && (!r.overdue || now.Before(c.peek))
 	}
 	if now.Before(c.peek) {
+		for _, p := range c.pools {
+			wanted[p.Role] = wanted[p.Role] || p.reserves()
+		}
 		for _, n := range c.active() {
 			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost
 		}
 	}
 	return wanted
+}
+
+// reserves reports whether reservations of the pool may be on agents without a node of it.
+func (p *pool) reserves() bool {
+	return p.Reserve || p.Rollout.Previous != nil && p.Rollout.Previous.Reserve
 }
 
 // grows reports whether a node of the pool waits for room on its agent.

@@ -171,6 +171,9 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 		c.dirtyPools[n.Pool] = true
 	}
 	c.note(note)
+	if n.Reserved && !n.retired() {
+		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
+	}
 }
 
 // because adds a reason to a sentence, if there is one.

@@ -153,9 +153,18 @@ func (c *Core) stopDrained(now time.Time) {
 			c.call(TellDrained{Node: n.Name, Agent: n.Agent, Executor: n.Name.Executor()})
 		}
 		for _, task := range n.Tasks {
-			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.config.StopGrace, Why: n.Why})
+			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.stopGrace(now, n), Why: n.Why})
 		}
 	}
+}
+
+// stopGrace is the grace of the kill of a node. One that is not told that it is drained, because its Node object was not
+// there, may still get pods: its executor drains them, and has what is left of the drain's deadline.
+func (c *Core) stopGrace(now time.Time, n *node) time.Duration {
+	if n.drainOver {
+		return c.config.StopGrace
+	}
+	return max(c.config.StopGrace, n.DrainBy.Sub(now))
 }
 
 // endDrain moves a draining node on when it is empty or its time is up.
