@@ -21,8 +21,9 @@ type simObserver struct {
 	retired []scheduler.Node
 	born    map[scheduler.NodeName]bool // recorded by this Save
 	// busy is when something was last called, done or saved, reconciliation aside.
-	busy time.Time
-	what any
+	busy    time.Time
+	what    any
+	signals int
 }
 
 func newSimObserver(w *simWorld) *simObserver {
@@ -106,6 +107,9 @@ func (o *simObserver) acts(l *simLeader, effect any) {
 	case scheduler.Reconcile:
 		return // it is made from time to time, whatever happens
 	case scheduler.ReadLease:
+		return
+	case scheduler.Revive, scheduler.Suppress:
+		o.signals++ // offers are looked at from time to time, for what only they can tell
 		return
 	}
 	o.busy, o.what = o.w.now, effect

@@ -43,10 +43,14 @@ func (o *simObserver) ended() {
 	}
 }
 
-// quiet: nothing is called, done or saved when there is nothing to do, reconciliation aside.
+// quiet: nothing is called, done or saved when there is nothing to do, reconciliation aside; and with that offers are looked
+// at, which takes a REVIVE and a SUPPRESS.
 func (o *simObserver) quiet(since time.Time) {
 	if o.busy.After(since) {
 		o.w.violated("not quiet: %s at %s", o.what, o.busy.Sub(simStart))
+	}
+	if most := 2 * int(o.w.now.Sub(since)/scheduler.DefaultConfig().ReconcileEvery+1); o.signals > most {
+		o.w.violated("not quiet: REVIVE and SUPPRESS are called %d times in %s", o.signals, o.w.now.Sub(since))
 	}
 }
 

@@ -134,6 +134,7 @@ func simulate(seed uint64, read bool) (broken, transcript string, faults int) {
 	w.run(w.now.Add(4 * time.Hour))
 	w.watch.settled()
 	quiet := w.now
+	w.watch.signals = 0
 	w.run(w.now.Add(2 * time.Hour))
 	w.watch.settled()
 	w.watch.quiet(quiet)
