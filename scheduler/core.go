@@ -118,6 +118,8 @@ type node struct {
 	asked int
 	// agentLost: Mesos's last word of its task was that it cannot say.
 	agentLost bool
+	// successor is the agent that the host offers under since the node's own was lost; empty: there is none.
+	successor AgentID
 	// leaving says why the agent or the executor ends the node without us; empty: it does not.
 	leaving string
 	// health is the kubelet's, as its executor sees it.

@@ -280,7 +280,7 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
-	n.agentLost = false
+	n.agentLost, n.successor = false, ""
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
 		c.leaves(n, describe(e))
 	}

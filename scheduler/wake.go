@@ -74,10 +74,6 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		}
 	case Unreachable:
 		a.at(n.lostAt())
-		a.at(n.lease.ask.next)
-		if !n.lease.read.IsZero() {
-			a.at(n.lease.read.Add(leaseApart))
-		}
 	case Draining:
 		a.at(n.DrainBy)
 		a.at(n.drain.next)
@@ -85,6 +81,12 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		a.at(n.kill.next)
 	case Gone:
 		a.at(n.forget.next)
+	}
+	if n.agentLost {
+		a.at(n.lease.ask.next)
+		if !n.lease.read.IsZero() {
+			a.at(n.lease.read.Add(leaseApart))
+		}
 	}
 	if n.retired() {
 		return
