@@ -34,16 +34,13 @@ type simHost struct {
 	down  bool
 }
 
-// simPosix: some hosts have the posix launcher.
-const simPosix = false
-
 // newSimHosts makes the machines: in three zones, two of another kind, one too small, one with resources of a role.
 func newSimHosts(w *simWorld) []*simHost {
 	var hosts []*simHost
 	for i := range 11 {
 		h := &simHost{
 			w: w, name: scheduler.Hostname(fmt.Sprintf("h%d", i+1)), zone: fmt.Sprintf("z%d", i%3+1), powered: true, linked: true,
-			posix: simPosix && i%3 == 1,
+			posix: i%3 == 1,
 		}
 		cpus, kind := scheduler.Amount(4000), "general"
 		switch i {

@@ -190,6 +190,9 @@ func (o *simObserver) kubelet(h *simHost) {
 	}
 }
 
+// simReserve is what an executor keeps of a grace period for the end of kubelet and pods.
+const simReserve = 10 * time.Second
+
 // stops: no kubelet ends by our kill with pods on it, unless it was drained or the deadline of its drain has passed.
 func (o *simObserver) stops(e *simExecutor) {
 	pods := o.w.api.podsOf(e.agent.host.name, e.provider)
@@ -201,7 +204,7 @@ func (o *simObserver) stops(e *simExecutor) {
 	case n == nil: // buried: its executor drains as long as any pool's node
 	case n.DrainBy.IsZero():
 		o.w.violated("node %s is killed with %d pods on it, and was never drained", e.node, pods)
-	case o.w.now.Before(n.DrainBy):
+	case o.w.now.Add(simReserve).Before(n.DrainBy) || e.told && o.w.now.Before(n.DrainBy):
 		o.w.violated("node %s is killed with %d pods on it, before its deadline %s (told that it is drained: %v)", e.node, pods, n.DrainBy, e.told)
 	case n.Drain.Then == scheduler.Wait:
 		o.w.violated("node %s is killed with %d pods on it, though its pool waits", e.node, pods)
