@@ -229,7 +229,7 @@ func (c *Core) launch(now time.Time, p *pool, s *supply) reason {
 	first := name.Task(1)
 	n := &node{
 		Node: Node{
-			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host, Version: p.Rollout.Version,
+			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host, Address: s.addr, Version: p.Rollout.Version,
 			Tasks: []Task{{ID: first, Resources: p.Resources}}, LastTask: 1,
 			Executor: Executor{
 				Overhead: p.Overhead, Ports: p.Ports, Role: p.Role, Labels: p.Labels, Taints: p.Taints, Kubelet: p.Kubelet,

@@ -31,6 +31,7 @@ var rules = [...]func(*Core, time.Time){
 	(*Core).retireForMaintenance, // the agent's maintenance is planned (maintenance.go)
 	(*Core).drainRetired,         // cordon and evict through Kubernetes
 	(*Core).stopDrained,          // drained, or the drain's deadline has passed
+	(*Core).admit,                // tokens, certificates, and the welcome of nodes that join (admit.go)
 	(*Core).forgetGone,           // the task is over: delete the Kubernetes Node, then the record
 	(*Core).uncordonKept,         // the drain was called off (surplus.go)
 	(*Core).markNodes,            // labels, annotations and taints of the Node objects (rollout.go)

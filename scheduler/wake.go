@@ -32,6 +32,7 @@ func (c *Core) wake(now time.Time) time.Time {
 	for agent, w := range c.maintenance {
 		c.windowWake(&a, agent, w)
 	}
+	c.identityWake(&a)
 	if c.connected {
 		a.at(c.reconcileNext)
 		for _, o := range c.orphans {
@@ -42,7 +43,7 @@ func (c *Core) wake(now time.Time) time.Time {
 		}
 		a.at(c.quiet)
 		a.at(c.peek)
-		a.at(c.announced.call.next)
+		a.at(c.announced.again)
 		a.at(c.teardown.sweep)
 		a.at(c.teardown.call.next)
 	}
