@@ -29,7 +29,9 @@ type simMaster struct {
 	offers     map[scheduler.OfferID]*simOffer
 	inverse    map[scheduler.OfferID]*simHost
 	allocating bool // an allocation is arranged
-	turn       int  // whose turn it is to be offered what is not reserved
+	// voidsOffers: the master has an offer timeout.
+	voidsOffers bool
+	turn        int // whose turn it is to be offered what is not reserved
 
 	agents map[scheduler.AgentID]*simAgent
 	tasks  map[scheduler.TaskID]*simTask // those that this master knows
@@ -183,7 +185,7 @@ func (m *simMaster) take(l *simLeader, call scheduler.Call) error {
 		m.w.logf("call (not taken) %s", call)
 		return errors.New("403 Framework is not subscribed")
 	}
-	if m.w.perMille(8) && simMayFail(call) {
+	if m.w.perMille(8) && m.mayFail(call) {
 		m.w.logf("call (not taken) %s", call)
 		return errNotTaken
 	}
