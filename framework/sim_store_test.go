@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -57,13 +58,11 @@ func (s *simStore) apply(change scheduler.Change) {
 	case scheduler.PutMeta:
 		s.meta = c.Meta
 	case scheduler.PutPool:
-		s.pools[c.Pool.Name] = c.Pool
+		s.pools[c.Pool.Name] = simWritten(s.w, c.Pool)
 	case scheduler.DeletePool:
 		delete(s.pools, c.Name)
 	case scheduler.PutNode:
-		// Records are written as text: what the core does with its slices afterwards must not reach them.
-		c.Node.Tasks = slices.Clone(c.Node.Tasks)
-		s.nodes[c.Node.Name] = c.Node
+		s.nodes[c.Node.Name] = simWritten(s.w, c.Node)
 	case scheduler.DeleteNode:
 		delete(s.nodes, c.Name)
 	default:
@@ -71,16 +70,27 @@ func (s *simStore) apply(change scheduler.Change) {
 	}
 }
 
+// simWritten is a record as it is read back: it is written as text, and shares nothing with what the core goes on with.
+func simWritten[T any](w *simWorld, record T) (read T) {
+	text, err := json.Marshal(record)
+	if err == nil {
+		err = json.Unmarshal(text, &read)
+	}
+	if err != nil {
+		w.violated("a record cannot be written and read back: %v", err)
+	}
+	return read
+}
+
 // load begins an epoch: whoever led before saves nothing any more.
 func (s *simStore) load() (epoch int, state scheduler.State) {
 	s.epoch++
 	state.Meta = s.meta
 	for _, name := range slices.Sorted(maps.Keys(s.pools)) {
-		state.Pools = append(state.Pools, s.pools[name])
+		state.Pools = append(state.Pools, simWritten(s.w, s.pools[name]))
 	}
 	for _, n := range s.sorted() {
-		n.Tasks = slices.Clone(n.Tasks)
-		state.Nodes = append(state.Nodes, n)
+		state.Nodes = append(state.Nodes, simWritten(s.w, n))
 	}
 	return s.epoch, state
 }
