@@ -93,7 +93,7 @@ func (o *simObserver) acts(l *simLeader, effect any) {
 		o.answers(l, e.Offers, e.Why)
 	case scheduler.Decline:
 		o.answers(l, e.Offers, e.Why)
-		if e.Refuse >= scheduler.DefaultConfig().RefuseIdle {
+		if e.Refuse >= time.Hour {
 			return // a pool of all agents is offered each of them once an hour
 		}
 	case scheduler.AcceptInverse:
