@@ -33,8 +33,8 @@ demo: setup build ## show the main job on real parts
 
 lint: ## gofumpt, go vet, staticcheck
 	@test -z "$$($(LINT) gofumpt -l cmd executor examples framework internal scheduler test tools/kubernetes zk | tee /dev/stderr)"
-	$(GO) vet -tags e2e,mutation ./...
-	$(LINT) staticcheck -tags e2e,mutation ./...
+	$(GO) vet -tags e2e,bench,mutation ./...
+	$(LINT) staticcheck -tags e2e,bench,mutation ./...
 
 golden: ## rewrite the transcripts and golden files from what the code does now
 	$(GO) test ./scheduler ./executor ./internal/kubelet -rewrite
@@ -48,8 +48,9 @@ sim-long: ## the same, 100,000 seeds
 mutants: ## the simulation against the product, broken on purpose in one place after the other
 	$(GO) test -tags mutation ./framework -run Mutants -count 1 -v -timeout 60m
 
-bench: ## the benchmarks
+bench: setup ## the benchmarks, those against the real world last
 	$(GO) test -run '^$$' -bench . -benchmem ./scheduler ./internal/mesos ./zk
+	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
 
 clean: ## remove what was built
 	rm -rf bin
