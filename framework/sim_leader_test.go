@@ -290,7 +290,11 @@ func (l *simLeader) Call(_ context.Context, call scheduler.Call) error {
 		return errUnknown
 	}
 	l.w.watch.acts(l, call)
-	return l.w.master.take(l, call)
+	err := l.w.master.take(l, call)
+	if err != nil {
+		l.w.watch.notTaken(call)
+	}
+	return err
 }
 
 // Perform implements Operator.

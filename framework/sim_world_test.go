@@ -49,7 +49,6 @@ func newSimWorld(seed uint64, read bool) *simWorld {
 	w.watch = newSimObserver(w)
 	w.store = newSimStore(w)
 	w.master = newSimMaster(w)
-	w.master.voidsOffers = seed%2 == 0
 	w.api = newSimAPI(w)
 	w.hosts = newSimHosts(w)
 	w.operators = newSimOperators(w)
