@@ -1,57 +1,71 @@
 package framework
 
-import "time"
+import (
+	"time"
+
+	"k8s-framework/scheduler"
+)
 
 // fault lets one thing go wrong.
 func (w *simWorld) fault() {
 	w.faults++
-	h := w.hosts[w.number(len(w.hosts))]
-	switch w.number(25) {
+	if w.number(5) < 2 {
+		w.serverFails()
+	} else {
+		w.anyNode(w.hosts[w.number(len(w.hosts))]).fails()
+	}
+}
+
+// serverFails lets the leader, the master, the API server, or what is between them fail.
+func (w *simWorld) serverFails() {
+	l := w.leader()
+	switch w.number(10) {
 	case 0, 1:
-		if l := w.leader(); l != nil {
-			l.die("killed")
-		}
+		l.die("killed")
 	case 2:
-		if l := w.leader(); l != nil {
-			w.logf("!!! leader %d does not reach ZooKeeper", l.epoch)
-			l.cut()
-		}
-	case 3:
+		w.logf("!!! leader %d does not reach ZooKeeper", l.epoch)
+		l.cut()
+	case 3, 4:
+		l.freeze = w.between(time.Second, time.Minute)
+	case 5:
 		w.logf("!!! the subscription breaks")
 		w.master.disconnect("the stream ended")
-	case 4, 5:
+	case 6, 7:
 		w.master.failOver()
-	case 6, 7, 8:
-		w.anyNode(h).cutOff(w.between(time.Second, 15*time.Minute))
-	case 9:
-		w.anyNode(h).powerOff(w.between(time.Minute, 12*time.Minute))
-	case 10:
-		w.anyNode(h).restartAgent(w.between(time.Second, 3*time.Minute))
-	case 11:
-		w.anyNode(h).loseWorkDir()
-	case 12, 13:
+	case 8, 9:
 		w.api.goDown(w.between(time.Second, 8*time.Minute))
-	case 14, 15:
-		if e := w.anyNode(h).live(); e != nil {
+	}
+}
+
+// fails lets something of a host fail, or an operator of Mesos turn to it.
+func (h *simHost) fails() {
+	w := h.w
+	switch w.number(15) {
+	case 0, 1, 2:
+		h.cutOff(w.between(time.Second, 15*time.Minute))
+	case 3:
+		h.powerOff(w.between(time.Minute, 12*time.Minute))
+	case 4, 5:
+		h.restartAgent(w.between(time.Second, 3*time.Minute))
+	case 6:
+		h.loseWorkDir()
+	case 7, 8:
+		if e := h.live(); e != nil {
 			w.logf("!!! executor %s dies", e.id)
-			e.crash("FAILED", "Executor terminated")
+			e.crash(scheduler.TaskFailed, "Executor terminated")
 		}
-	case 16:
-		w.anyNode(h).agent.drainBy(w.between(10*time.Second, 15*time.Minute), w.number(5) == 0)
-	case 17:
-		w.anyNode(h).plan(w.between(5*time.Minute, time.Hour), w.between(time.Minute, 20*time.Minute))
-	case 18:
+	case 9:
+		h.agent.drainBy(w.between(10*time.Second, 15*time.Minute), w.number(5) == 0)
+	case 10:
+		h.plan(w.between(5*time.Minute, time.Hour), w.between(time.Minute, 20*time.Minute))
+	case 11:
 		w.anyPlanned(h).replan()
-	case 19:
+	case 12:
 		if w.number(3) == 0 {
-			w.anyNode(h).agent.markGone()
+			h.agent.markGone()
 		}
-	case 20, 21, 22:
-		if l := w.leader(); l != nil {
-			l.freeze = w.between(time.Second, time.Minute)
-		}
-	case 23, 24:
-		w.anyNode(h).sicken(w.between(time.Minute, 25*time.Minute))
+	default:
+		h.sicken(w.between(time.Minute, 25*time.Minute))
 	}
 }
 

@@ -292,7 +292,7 @@ func (l *simLeader) Call(_ context.Context, call scheduler.Call) error {
 	l.w.watch.acts(l, call)
 	err := l.w.master.take(l, call)
 	if err != nil {
-		l.w.watch.refuses(call)
+		l.w.watch.notTaken(call)
 	}
 	return err
 }

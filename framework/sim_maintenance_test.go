@@ -9,7 +9,7 @@ import (
 
 // plan is a maintenance schedule for one host: offers say so from now on, and we are asked to leave.
 func (h *simHost) plan(in, lasts time.Duration) {
-	if !simCommands || h.down || !h.unavailable.IsZero() || h.agent.draining != nil {
+	if h.down || !h.unavailable.IsZero() || h.agent.draining != nil {
 		return
 	}
 	m, start := h.w.master, h.w.now.Add(in)

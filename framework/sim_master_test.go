@@ -29,9 +29,7 @@ type simMaster struct {
 	offers     map[scheduler.OfferID]*simOffer
 	inverse    map[scheduler.OfferID]*simHost
 	allocating bool // an allocation is arranged
-	// voidsOffers: the master has an offer timeout.
-	voidsOffers bool
-	turn        int // whose turn it is to be offered what is not reserved
+	turn       int  // whose turn it is to be offered what is not reserved
 
 	agents map[scheduler.AgentID]*simAgent
 	tasks  map[scheduler.TaskID]*simTask // those that this master knows
@@ -185,7 +183,7 @@ func (m *simMaster) take(l *simLeader, call scheduler.Call) error {
 		m.w.logf("call (not taken) %s", call)
 		return errors.New("403 Framework is not subscribed")
 	}
-	if m.w.perMille(8) && m.mayFail(call) {
+	if m.w.perMille(8) {
 		m.w.logf("call (not taken) %s", call)
 		return errNotTaken
 	}

@@ -14,11 +14,10 @@ type simObserver struct {
 	updates map[scheduler.UpdateID]scheduler.TaskUpdated // every update ever sent
 	tasks   map[scheduler.TaskID]bool                    // every task ever launched
 	// turn is what a process was told and must answer in the turn that it takes.
-	open map[*simLeader]map[scheduler.OfferID]bool
-	// refused are offers whose answer the master did not take.
-	refused map[scheduler.OfferID]bool
-	began   map[*simLeader]time.Time
-	dry     *simLeader // it takes a turn that must change nothing
+	open  map[*simLeader]map[scheduler.OfferID]bool
+	began map[*simLeader]time.Time
+	again map[scheduler.OfferID]bool // offers whose answer was not taken
+	dry   *simLeader                 // it takes a turn that must change nothing
 	// retired are the records, as they were, of nodes whose end begins in the Save that is looked at.
 	retired []scheduler.Node
 	born    map[scheduler.NodeName]bool // recorded by this Save
@@ -31,8 +30,9 @@ type simObserver struct {
 func newSimObserver(w *simWorld) *simObserver {
 	return &simObserver{
 		w: w, updates: map[scheduler.UpdateID]scheduler.TaskUpdated{}, tasks: map[scheduler.TaskID]bool{},
-		open: map[*simLeader]map[scheduler.OfferID]bool{}, refused: map[scheduler.OfferID]bool{}, began: map[*simLeader]time.Time{},
-		born: map[scheduler.NodeName]bool{},
+		open: map[*simLeader]map[scheduler.OfferID]bool{}, began: map[*simLeader]time.Time{},
+		again: map[scheduler.OfferID]bool{},
+		born:  map[scheduler.NodeName]bool{},
 	}
 }
 
@@ -95,7 +95,7 @@ func (o *simObserver) acts(l *simLeader, effect any) {
 		o.answers(l, e.Offers, e.Why)
 	case scheduler.Decline:
 		o.answers(l, e.Offers, e.Why)
-		if e.Refuse >= scheduler.DefaultConfig().RefuseIdle {
+		if e.Refuse >= time.Hour {
 			return // a pool of all agents is offered each of them once an hour
 		}
 	case scheduler.AcceptInverse:
@@ -117,31 +117,32 @@ func (o *simObserver) acts(l *simLeader, effect any) {
 	o.busy, o.what = o.w.now, effect
 }
 
-// refuses notes offers whose answer the master did not take: they may be answered again.
-func (o *simObserver) refuses(call scheduler.Call) {
-	switch c := call.(type) {
-	case scheduler.Accept:
-		for _, id := range c.Offers {
-			o.refused[id] = true
-		}
-	case scheduler.Decline:
-		for _, id := range c.Offers {
-			o.refused[id] = true
-		}
-	}
-}
-
-// answers: every offer is answered once, in the turn that it came in, with a reason; again only if the answer was not taken.
+// answers: every offer is answered once, in the turn that it came in, with a reason; and again if the master did not take the
+// answer.
 func (o *simObserver) answers(l *simLeader, ids []scheduler.OfferID, why string) {
 	if why == "" {
 		o.w.violated("offers %v are answered without a reason", ids)
 	}
 	for _, id := range ids {
-		if !o.open[l][id] && !o.refused[id] {
+		if !o.open[l][id] && !o.again[id] {
 			o.w.violated("offer %s is answered, but was not offered in this turn, or is answered already", id)
 		}
 		delete(o.open[l], id)
-		delete(o.refused, id)
+		delete(o.again, id)
+	}
+}
+
+// notTaken is passed by a call that the master did not take.
+func (o *simObserver) notTaken(call scheduler.Call) {
+	switch c := call.(type) {
+	case scheduler.Accept:
+		for _, id := range c.Offers {
+			o.again[id] = true
+		}
+	case scheduler.Decline:
+		for _, id := range c.Offers {
+			o.again[id] = true
+		}
 	}
 }
 

@@ -28,21 +28,6 @@ type simFilter struct {
 	refused *simBag
 }
 
-// simOfferTimeout is after how long an offer without an answer is void, where the master is told to void them at all; by
-// default it is not, and what is offered stays so until the next subscription.
-const simOfferTimeout = 5 * time.Minute
-
-// mayFail reports whether the simulation lets the master refuse the call. An answer to offers is refused only where that does
-// not leave them open for ever.
-func (m *simMaster) mayFail(call scheduler.Call) bool {
-	switch call.(type) {
-	case scheduler.Accept, scheduler.Decline:
-		return m.voidsOffers
-	default:
-		return true
-	}
-}
-
 // soon arranges the next allocation; they are a second apart.
 func (m *simMaster) soon() {
 	if m.allocating {
@@ -95,14 +80,6 @@ func (m *simMaster) offer(a *simAgent, role scheduler.Role, free *simBag) (sched
 	free.take(resources)
 	id := scheduler.OfferID(m.w.fresh("o"))
 	m.offers[id] = &simOffer{a, role, resources}
-	if m.voidsOffers {
-		m.w.later(simOfferTimeout, simOfferTimeout, func() {
-			if m.offers[id] != nil {
-				delete(m.offers, id)
-				m.soon()
-			}
-		})
-	}
 	offer := scheduler.Offer{
 		ID: id, Agent: a.id, Host: a.host.name, Role: role, Resources: resources, Attributes: a.host.attributes, Region: "r1", Zone: a.host.zone,
 	}

@@ -43,7 +43,7 @@ func simPools() []scheduler.Pool {
 	}
 	batch, edge, workers := &pools[0], &pools[1], &pools[2]
 	batch.Nodes, batch.Role, batch.Reserve, batch.Ports = 2, "batch", true, scheduler.Ranges{{Begin: 31000, End: 31001}}
-	edge.Nodes, edge.Constraints = simAllNodes, []scheduler.Constraint{{Field: "kind", Operator: scheduler.Is, Value: "edge"}}
+	edge.Nodes, edge.Constraints = scheduler.All, []scheduler.Constraint{{Field: "kind", Operator: scheduler.Is, Value: "edge"}}
 	edge.Drain.Then = scheduler.Wait
 	workers.KillSelection = scheduler.FewestPods
 	workers.Nodes, workers.Labels = 3, map[string]string{"tier": "1"}
@@ -54,11 +54,11 @@ func simPools() []scheduler.Pool {
 func (o *simOperators) act() {
 	w := o.w
 	l := w.leader()
-	if l == nil || l.dead || len(w.store.pools) == 0 {
+	if l.dead || len(w.store.pools) == 0 {
 		return
 	}
 	if command := o.think(); command != nil {
-		o.ask(l, command, simCommands && w.number(10) == 0)
+		o.ask(l, command, w.number(10) == 0)
 	}
 }
 
@@ -83,7 +83,7 @@ func (o *simOperators) think() scheduler.Command {
 	p := w.store.pools[names[w.number(len(names))]]
 	nodes := w.store.of(p.Name)
 	switch choice := w.number(20); {
-	case !simCommands, choice < 6:
+	case choice < 6:
 		return scheduler.Scale{Pool: p.Name, Nodes: o.size(p.Pool)}
 	case choice < 11:
 		return scheduler.Apply{Pools: []scheduler.Pool{o.edit(p.Pool)}}
@@ -173,7 +173,7 @@ var simBadKubelet = json.RawMessage(`{"maxPods":13}`)
 // goOn lets every pool go on when the faults have stopped, with a configuration that works.
 func (o *simOperators) goOn() {
 	l := o.w.leader()
-	if l == nil || !simCommands {
+	if l.dead {
 		return
 	}
 	for len(o.removed) > 0 {

@@ -98,9 +98,9 @@ func (o *simObserver) nodeInPlace(n scheduler.Node) {
 		w.violated("node %s is Ready and cordoned", n.Name)
 	case n.Slice() != p.Resources || e.slice != p.Resources:
 		w.violated("node %s is recorded with %s and offers %s, its pool wants %s", n.Name, n.Slice(), e.slice, p.Resources)
-	case simCommands && n.Version != p.Rollout.Version:
+	case n.Version != p.Rollout.Version:
 		w.violated("node %s has version %d, its pool %d (stopped: %q)", n.Name, n.Version, p.Rollout.Version, p.Rollout.Stopped)
-	case simCommands && !simMarked(object, p.Pool):
+	case !simMarked(object, p.Pool):
 		w.violated("node %s carries %s, its pool wants labels %v, annotations %v, taints %v", n.Name, object.marks, p.Labels, p.Annotations, p.Taints)
 	}
 }

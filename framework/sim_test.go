@@ -24,12 +24,6 @@ var (
 	simSeed  = flag.Uint64("sim.seed", 0, "run this seed alone and print its transcript")
 )
 
-const (
-	// simCommands: operators use all commands.
-	simCommands = true
-	simAllNodes = scheduler.All
-)
-
 // simMetrics are shared by all loops; nobody reads them.
 var simMetrics = newMetrics(prometheus.NewRegistry())
 

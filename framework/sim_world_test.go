@@ -49,7 +49,6 @@ func newSimWorld(seed uint64, read bool) *simWorld {
 	w.watch = newSimObserver(w)
 	w.store = newSimStore(w)
 	w.master = newSimMaster(w)
-	w.master.voidsOffers = seed%2 == 0
 	w.api = newSimAPI(w)
 	w.hosts = newSimHosts(w)
 	w.operators = newSimOperators(w)
@@ -108,13 +107,8 @@ func (w *simWorld) run(end time.Time) {
 	w.now = end
 }
 
-// leader is the process that the master would listen to; nil: none lives.
-func (w *simWorld) leader() *simLeader {
-	if len(w.leaders) == 0 {
-		return nil
-	}
-	return w.leaders[len(w.leaders)-1]
-}
+// leader is the process that was elected last; it may have ended.
+func (w *simWorld) leader() *simLeader { return w.leaders[len(w.leaders)-1] }
 
 // record is the durable record of a node; nil: there is none.
 func (w *simWorld) record(name scheduler.NodeName) *scheduler.Node {
