@@ -33,8 +33,8 @@ demo: setup build ## show the main job on real parts
 
 lint: ## gofumpt, go vet, staticcheck
 	@test -z "$$($(LINT) gofumpt -l cmd executor examples framework internal scheduler test tools/kubernetes zk | tee /dev/stderr)"
-	$(GO) vet -tags e2e ./...
-	$(LINT) staticcheck -tags e2e ./...
+	$(GO) vet -tags e2e,bench ./...
+	$(LINT) staticcheck -tags e2e,bench ./...
 
 golden: ## rewrite the transcripts and golden files from what the code does now
 	$(GO) test ./scheduler ./executor ./internal/kubelet -rewrite
@@ -45,8 +45,9 @@ sim: ## the simulation, 1,000 seeds
 sim-long: ## the simulation, 100,000 seeds
 	$(GO) test ./scheduler -run Simulation -count 1 -sim.seeds 100000 -timeout 60m
 
-bench: ## the benchmarks
+bench: setup ## the benchmarks, those against the real world last
 	$(GO) test -run '^$$' -bench . -benchmem ./scheduler ./internal/mesos ./zk
+	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
 
 clean: ## remove what was built
 	rm -rf bin
