@@ -20,7 +20,7 @@ func (w *world) register(t *simTask) {
 		w.violated("the kubelet of %s finds the Node object %s of another launch", t.id, w.objects[t.agent.host].ProviderID)
 	}
 	object := &simKubeNode{KubeNode: KubeNode{
-		Host: t.agent.host, Ready: true, ProviderID: t.node.ProviderID("fw-1"), AllocatableCPU: 1000, AllocatableMem: 1 << 30,
+		Host: t.agent.host, Ready: true, Starting: true, ProviderID: t.node.ProviderID("fw-1"), AllocatableCPU: 1000, AllocatableMem: 1 << 30,
 	}, pods: w.rand.IntN(4)}
 	w.objects[t.agent.host] = object
 	w.show(object)
@@ -47,6 +47,7 @@ func (w *world) relist(epoch int) {
 		w.tell(KubeNodeSeen{w.objects[host].KubeNode})
 	}
 	w.tell(KubeSynced{})
+	w.showRequests()
 }
 
 // operate does what Kubernetes does with an operation; its result is lost with the leader that asked.
@@ -74,6 +75,8 @@ func (w *world) operate(op Op) {
 		delete(w.drains, o.Node)
 	case ForgetKubeNode:
 		w.later(0, 2*time.Second, func() { w.forget(o, result) })
+	default:
+		w.admit(op, result)
 	}
 }
 

@@ -110,6 +110,8 @@ func (w *world) perform(call Call) {
 		if t := w.taskOf(c.Node); t != nil && t.agent.reachable {
 			t.told = true
 		}
+	case SendToken:
+		w.tokenSent(c)
 	case Reconcile:
 		w.reconcile(c)
 	case Revive:
@@ -208,7 +210,7 @@ func (w *world) becomeRunning(t *simTask) {
 	}
 	t.state = TaskRunning
 	w.update(t, TaskRunning, "")
-	w.later(100*time.Millisecond, 5*time.Second, func() { w.register(t) })
+	w.later(100*time.Millisecond, 5*time.Second, func() { w.join(t) })
 }
 
 // kill ends a task after its executor's own drain, if it was not told that the node is drained.

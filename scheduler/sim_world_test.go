@@ -40,6 +40,9 @@ type world struct {
 	objects map[Hostname]*simKubeNode
 	apiDown bool
 	drains  map[NodeName]int // the epoch that asked
+
+	secrets  map[NodeName]Secret // bootstrap tokens
+	requests map[string]*simRequest
 }
 
 type happening struct {
@@ -71,6 +74,7 @@ type simTask struct {
 	uses     Resources
 	alive    bool // its processes run
 	told     bool // that the node is drained
+	joined   bool // its kubelet has a certificate
 	stopping bool
 }
 
@@ -87,7 +91,7 @@ func newWorld(seed uint64, hosts int) *world {
 		rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), faults: true,
 		saved:  saved{pools: map[PoolName]PoolRecord{}, nodes: map[NodeName]Node{}},
 		offers: map[OfferID]*simOffer{}, tasks: map[TaskID]*simTask{}, updates: map[UpdateID]TaskUpdated{},
-		objects: map[Hostname]*simKubeNode{}, drains: map[NodeName]int{},
+		objects: map[Hostname]*simKubeNode{}, drains: map[NodeName]int{}, secrets: map[NodeName]Secret{}, requests: map[string]*simRequest{},
 	}
 	for i := range hosts {
 		capacity := Resources{CPUs: 4000, Mem: 8_192_000}
@@ -148,7 +152,9 @@ func (w *world) run(end time.Time) {
 
 // elect starts a new leader from what is saved.
 func (w *world) elect() {
-	core, err := New(DefaultConfig(), w.saved.state())
+	config := DefaultConfig()
+	config.JoinByToken = true
+	core, err := New(config, w.saved.state())
 	if err != nil {
 		w.violated("the saved state is refused: %v", err)
 	}
@@ -274,6 +280,7 @@ func (w *world) settled() {
 			w.violated("Kubernetes Node %s (%s) has no record", host, object.ProviderID)
 		}
 	}
+	w.admitted()
 	if len(w.updates) > 0 {
 		w.violated("%d updates were never acknowledged", len(w.updates))
 	}

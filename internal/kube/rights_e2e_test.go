@@ -166,6 +166,7 @@ func needs() map[string]operation {
 		"approve signers":                            approves(scheduler.ClientCertificate),
 		"approve signers " + string(scheduler.ClientCertificate):  approves(scheduler.ClientCertificate),
 		"approve signers " + string(scheduler.ServingCertificate): approves(scheduler.ServingCertificate),
+		"get leases":     readsLease,
 		"create secrets": issues,
 		"delete secrets": revokes,
 	}
@@ -401,6 +402,10 @@ func approves(kind scheduler.CertificateKind) operation {
 		request := w.request(ctx, t, w.admin, kind, nil)
 		performs(ctx, t, client, scheduler.ApproveCertificate{Node: "w-1", Request: request.Name, UID: scheduler.UID(request.UID), Kind: kind})
 	}
+}
+
+func readsLease(ctx context.Context, t *testing.T, w world, client *api.Client) {
+	performs(ctx, t, client, scheduler.ReadLease{Node: "w-1", Host: scheduler.Hostname(w.fresh(ctx, t).Name)})
 }
 
 func issues(ctx context.Context, t *testing.T, _ world, client *api.Client) {
