@@ -43,6 +43,7 @@ func (c *Core) observeIdentity(now time.Time, event Event) {
 		c.tokenWanted(e)
 	case TokenIssued:
 		if n := c.nodes[e.Node]; n != nil {
+			c.touch(n)
 			n.identity.token, n.identity.until, n.identity.issued = e.Token, now.Add(TokenLife), true
 			n.identity.issue = retry{}
 		}
@@ -74,6 +75,7 @@ func (c *Core) tokenWanted(e TokenWanted) {
 			"but the node has joined: a node gets one token. If its kubelet has lost its certificate, it ends as NotReady"})
 	default:
 		n.identity.wanted = true
+		c.touch(n)
 	}
 }
 
@@ -98,7 +100,7 @@ func (c *Core) identityFailed(n *node, e OpFailed) {
 
 // admit brings nodes into the cluster: token, certificates, and the end of the starting taint.
 func (c *Core) admit(now time.Time) {
-	for _, n := range c.order {
+	for _, n := range c.active() {
 		c.grantToken(now, n)
 		c.revokeToken(now, n)
 		c.welcome(now, n)
@@ -192,12 +194,8 @@ func (c *Core) claimed(r CertificateRequest) *node {
 		if host, is := strings.CutPrefix(name, nodeUserPrefix); is && c.hosts[Hostname(host)] != nil {
 			return c.hosts[Hostname(host)]
 		}
-		if id, is := strings.CutPrefix(name, tokenUserPrefix); is {
-			for _, n := range c.order {
-				if c.tokenID(n) == id {
-					return n
-				}
-			}
+		if id, is := strings.CutPrefix(name, tokenUserPrefix); is && c.tokens[id] != nil {
+			return c.tokens[id]
 		}
 	}
 	return nil
@@ -212,7 +210,7 @@ func (c *Core) member(n *node) member {
 
 // identityWake adds the times at which something of this file is tried again.
 func (c *Core) identityWake(a *alarm) {
-	for _, n := range c.order {
+	for _, n := range c.unsettled {
 		i := &n.identity
 		if i.wanted {
 			a.at(i.issue.next)

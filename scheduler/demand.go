@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -9,14 +10,16 @@ import (
 const reviveEvery = 5 * time.Second
 
 // peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing: only an offer can
-// tell that a lost agent has come back under a new ID, or bring reservations that nobody remembers.
+// tell that a lost agent has come back under a new ID, or bring reservations of an agent that was away for long.
 const peekFor = 30 * time.Second
 
 // announcement is what Mesos is told of us that pools decide.
 type announcement struct {
 	roles []Role
 	gpus  bool
-	call  retry
+	// refused: the master did not take it; again is when it is tried next.
+	refused bool
+	again   time.Time
 }
 
 func (c *Core) announcement() announcement {
@@ -24,28 +27,35 @@ func (c *Core) announcement() announcement {
 	for _, p := range c.pools {
 		a.roles = append(a.roles, p.Role)
 		a.gpus = a.gpus || p.Resources.GPUs > 0
+		for at := range p.returns {
+			a.roles = append(a.roles, at.Role)
+		}
+	}
+	for _, n := range c.unsettled { // of another version than its pool, perhaps
+		a.roles = append(a.roles, n.Executor.Role)
+		a.gpus = a.gpus || n.Slice().GPUs > 0
 	}
 	slices.Sort(a.roles)
 	a.roles = slices.Compact(a.roles)
 	return a
 }
 
-// announceTries is how often a change of our roles is told: a call can be lost, and nothing answers it.
-const announceTries = 3
+// announceAgain is when a change of our roles is told again that the master has refused.
+const announceAgain = time.Minute
 
-// announceRoles tells Mesos of roles, and of a need for GPUs, that pools have added or removed.
+// announceRoles tells Mesos of roles, and of a need for GPUs, that pools have added or removed. Mesos forgets then what was
+// suppressed. That the change holds for later subscriptions too is the adapter's part.
 func (c *Core) announceRoles(now time.Time) {
 	if !c.connected || c.meta.Teardown != "" {
 		return
 	}
-	if a := c.announcement(); !slices.Equal(a.roles, c.announced.roles) || a.gpus != c.announced.gpus {
-		c.announced = a
-		c.announced.call = retry{next: now}
+	a, told := c.announcement(), c.announced
+	if slices.Equal(a.roles, told.roles) && a.gpus == told.gpus && !(told.refused && !now.Before(told.again)) {
+		return
 	}
-	if call := &c.announced.call; !call.next.IsZero() && call.due(now) && call.attempts < announceTries {
-		call.tried(now)
-		c.call(UpdateFramework{Roles: c.announced.roles, GPUs: c.announced.gpus, Why: "pools have changed"})
-	}
+	c.announced = a
+	clear(c.suppressed)
+	c.call(UpdateFramework{Roles: a.roles, GPUs: a.gpus, Why: "pools have changed"})
 }
 
 // callFailed takes back what a call would have changed, so that it is made again.
@@ -61,6 +71,9 @@ func (c *Core) callFailed(now time.Time, e CallFailed) {
 			delete(c.suppressed, role)
 		}
 		c.quiet = now.Add(reviveEvery)
+	case UpdateFramework:
+		c.announced.refused, c.announced.again = true, now.Add(announceAgain)
+		c.note(Note{Alarm: true, Text: fmt.Sprintf("%s was not taken by the master, it is tried again: %s", call, e.Why)})
 	}
 }
 
@@ -103,23 +116,17 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 		want := c.missing(p, now) > 0 || c.grows(p)
 		wanted[p.Role] = wanted[p.Role] || want || !c.teardown.sweep.IsZero()
 	}
-	for _, r := range c.returning {
-		wanted[r.role] = wanted[r.role] || !r.offered && (!r.overdue || now.Before(c.peek))
+	for _, p := range c.pools {
+		for at, r := range p.returns {
+			wanted[at.Role] = wanted[at.Role] || !r.offered && (!r.overdue || now.Before(c.peek))
+		}
 	}
 	if now.Before(c.peek) {
-		for _, p := range c.pools {
-			wanted[p.Role] = wanted[p.Role] || p.reserves()
-		}
 		for _, n := range c.active() {
 			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost
 		}
 	}
 	return wanted
-}
-
-// reserves reports whether reservations of the pool may be on agents without a node of it.
-func (p *pool) reserves() bool {
-	return p.Reserve || p.Rollout.Previous != nil && p.Rollout.Previous.Reserve
 }
 
 // grows reports whether a node of the pool waits for room on its agent.

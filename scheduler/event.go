@@ -114,7 +114,7 @@ type (
 		Command Command
 	}
 
-	// CallFailed: the master did not take a call that nothing else repeats: Revive or Suppress.
+	// CallFailed: the master did not take a call that nothing else repeats: Revive, Suppress or UpdateFramework.
 	CallFailed struct {
 		Call Call
 		Why  string

@@ -36,6 +36,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.kube[e.Node.Host] = e.Node
 		c.stray(now, e.Node)
 		if n := c.hosts[e.Node.Host]; n != nil {
+			c.touch(n)
 			c.readiness(now, n)
 			c.watchDrift(n, e.Node)
 		}
@@ -76,16 +77,15 @@ func (c *Core) observe(now time.Time, event Event) {
 			p.pods = podCount{pods: e.Pods, at: now}
 		}
 	case InverseOffered:
-		c.inverse = append(c.inverse, e.Offers...)
 		for _, o := range e.Offers {
-			c.announce(o.Agent, o.UnavailableFrom, o.For, o.ID)
+			c.inverseOffered(now, o)
 		}
 	case InverseRescinded:
-		c.doubtMaintenance(now, func(w *window) bool {
-			_, held := w.inverse[e.Offer]
-			delete(w.inverse, e.Offer)
-			return held && len(w.inverse) == 0
-		})
+		for _, w := range c.maintenance {
+			if w.inverse == e.Offer {
+				w.doubt(now)
+			}
+		}
 	case Asked:
 		c.asked(now, e)
 	case CallFailed:
@@ -98,16 +98,16 @@ func (c *Core) observe(now time.Time, event Event) {
 	}
 }
 
-// offered takes offers, and the maintenance that they announce. An offer without any ends one that only offers announced.
+// offered takes offers, and the maintenance that they announce. An offer without any puts an earlier one in doubt.
 func (c *Core) offered(now time.Time, offers []Offer) {
 	c.offers = append(c.offers, offers...)
 	for i := range offers {
 		o := &offers[i]
 		switch w := c.maintenance[o.Agent]; {
 		case o.UnavailableFrom != 0:
-			c.announce(o.Agent, o.UnavailableFrom, 0, "")
-		case w != nil && w.doubt.IsZero() && len(w.inverse) == 0:
-			w.doubt = now.Add(maintenanceSettle)
+			c.announce(o.Agent, o.UnavailableFrom, now.Add(c.config.RefuseIdle+maintenanceSettle))
+		case w != nil:
+			w.doubt(now)
 		}
 	}
 }
@@ -135,10 +135,9 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	c.connected, c.master = true, e.Master
 	clear(c.suppressed)
 	c.offers, c.inverse = nil, nil
-	c.doubtMaintenance(now, func(w *window) bool {
-		clear(w.inverse)
-		return true
-	})
+	for _, w := range c.maintenance {
+		w.until = now.Add(maintenanceSettle)
+	}
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {
@@ -282,7 +281,7 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
-	n.agentLost = false
+	n.agentLost, n.successor = false, ""
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
 		c.leaves(n, describe(e))
 	}

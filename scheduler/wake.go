@@ -22,12 +22,12 @@ func (c *Core) wake(now time.Time) time.Time {
 	for _, p := range c.pools {
 		a.at(p.launchAfter)
 		a.at(p.pods.ask.next)
+		for _, r := range p.returns {
+			a.at(r.until)
+		}
 	}
 	for _, stray := range c.strays {
 		a.at(stray.next)
-	}
-	for _, r := range c.returning {
-		a.at(r.until)
 	}
 	for agent, w := range c.maintenance {
 		c.windowWake(&a, agent, w)
@@ -43,7 +43,7 @@ func (c *Core) wake(now time.Time) time.Time {
 		}
 		a.at(c.quiet)
 		a.at(c.peek)
-		a.at(c.announced.call.next)
+		a.at(c.announced.again)
 		a.at(c.teardown.sweep)
 		a.at(c.teardown.call.next)
 	}
@@ -53,7 +53,7 @@ func (c *Core) wake(now time.Time) time.Time {
 // windowWake adds the moments of a planned maintenance.
 func (c *Core) windowWake(a *alarm, agent AgentID, w *window) {
 	a.at(w.to)
-	a.at(w.doubt)
+	a.at(w.until)
 	if n := c.agents[agent]; n != nil && !n.retired() {
 		a.at(w.from.Add(-time.Duration(n.pool.MaintenanceHorizon)))
 		a.at(c.lastMoment(n))
@@ -75,10 +75,6 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		}
 	case Unreachable:
 		a.at(n.lostAt())
-		a.at(n.lease.ask.next)
-		if !n.lease.read.IsZero() {
-			a.at(n.lease.read.Add(leaseApart))
-		}
 	case Draining:
 		a.at(n.DrainBy)
 		a.at(n.drain.next)
@@ -86,6 +82,12 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		a.at(n.kill.next)
 	case Gone:
 		a.at(n.forget.next)
+	}
+	if n.agentLost {
+		a.at(n.lease.ask.next)
+		if !n.lease.read.IsZero() {
+			a.at(n.lease.read.Add(leaseApart))
+		}
 	}
 	if n.retired() {
 		return
