@@ -17,6 +17,9 @@
 //   - A terminal update says the truth: the kubelet is gone, and no process is left in the cgroup of its pods. The executor
 //     exits when the agent has acknowledged it.
 //   - An agent that restarts finds everything as it was.
+//   - No program is executed that was fetched and has another SHA-256 than it should.
+//   - A bootstrap token is in a file of mode 0600 for as long as the kubelet needs it, and shown nowhere. The credentials that came
+//     by it end with the node.
 //   - One kubelet per root directory: a lock is held as long as a kubelet lives, by it and by its executor.
 //
 // It does not promise:
