@@ -20,6 +20,15 @@ func TestSite(t *testing.T) {
 		{"DrainedAgentEvicts", drainedAgentEvicts},
 		{"ZooKeeperRestarts", zooKeeperRestarts},
 		{"MasterFailsOver", masterFailsOver},
+		{"RollingChange", rollingChange},
+		{"BadVersionRollsBack", badVersionRollsBack},
+		{"DrainIsCalledOff", drainIsCalledOff},
+		{"NodesChangeTheirSize", nodesChangeTheirSize},
+		{"NewHostGetsItsNode", newHostGetsItsNode},
+		{"ReservedHostIsKept", reservedHostIsKept},
+		{"MaintenanceIsObeyed", maintenanceIsObeyed},
+		{"GoneAgentIsReplaced", goneAgentIsReplaced},
+		{"TeardownEndsAll", teardownEndsAll},
 		{"TornDownIsNotForgotten", tornDownIsNotForgotten},
 	} {
 		t.Run(chapter.name, chapter.run)
