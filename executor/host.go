@@ -14,7 +14,7 @@ import (
 )
 
 // Paths are the places of the kernel's files, which tests replace.
-type Paths struct{ Proc, Sys string }
+type Paths struct{ Proc, Sys, Run string }
 
 // host performs what the machine wants of the machine that it runs on. All but start block, and are called in a goroutine of
 // their own, but never two at a time: the machine waits for the result of one before it asks for the next.
@@ -30,6 +30,7 @@ type host struct {
 	own    kubelet.Host
 	output *output
 
+	program string   // the kubelet's path
 	process *process // the last one that was started
 }
 
@@ -50,6 +51,12 @@ func (h *host) prepare(ctx context.Context, spec kubelet.Spec, container string,
 		return kubelet.Host{}, err
 	}
 	if err := h.awaitPort(ctx, waiting); err != nil {
+		return kubelet.Host{}, err
+	}
+	if h.program, err = h.obtain(ctx, waiting); err != nil {
+		return kubelet.Host{}, err
+	}
+	if err := h.enterCluster(); err != nil {
 		return kubelet.Host{}, err
 	}
 	h.cgroup = cgroup
@@ -115,7 +122,7 @@ func (h *host) start(slice kubelet.Slice) (*process, error) {
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return nil, fmt.Errorf("write the kubelet's configuration: %w", err)
 	}
-	cmd := exec.Command(h.spec.Kubelet, kubelet.Arguments(h.spec, file)...)
+	cmd := exec.Command(h.program, kubelet.Arguments(h.spec, file)...)
 	cmd.Dir, cmd.Env = h.sandbox, h.environment
 	cmd.Stdout, cmd.Stderr = h.output, h.output
 	cmd.ExtraFiles = []*os.File{h.lock.file} // the lock lives as long as the kubelet
@@ -135,6 +142,9 @@ func (h *host) clean(ctx context.Context) error {
 			return err
 		}
 		if err := h.cgroup.Remove(); err != nil {
+			return err
+		}
+		if err := h.leaveCluster(); err != nil {
 			return err
 		}
 		if err := removeEstate(h.spec.RootDir); err != nil {

@@ -69,7 +69,7 @@ func open(t *testing.T, change func(*house)) *house {
 	}
 	l := newLoop(env, Options{
 		Environment:  []string{"PATH=/bin", "MESOS_EXECUTOR_AUTHENTICATION_TOKEN=secret"},
-		CgroupParent: "/k8s-framework", Paths: Paths{Proc: filepath.Join(h.dir, "proc")}, Drainer: h.drainer,
+		CgroupParent: "/k8s-framework", Paths: Paths{Proc: filepath.Join(h.dir, "proc"), Run: filepath.Join(h.dir, "run")}, Drainer: h.drainer,
 	}, logrus.NewEntry(log))
 	l.agent = h.agent
 	ctx, cancel := context.WithCancel(t.Context())

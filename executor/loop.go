@@ -161,7 +161,7 @@ func (l *loop) prepare(ctx context.Context, a Prepare) {
 // startKubelet starts the process before it returns, so that a StopKubelet that follows finds it, and leaves a job behind
 // that lives as long as the process.
 func (l *loop) startKubelet(a StartKubelet) {
-	process, err := l.host.start(a.Slice)
+	process, err := l.host.startWith(a.Token, a.Slice)
 	if err != nil {
 		l.begin(func(context.Context) { l.tell(KubeletExited{Run: a.Run, Why: err.Error()}) })
 		return
@@ -180,6 +180,7 @@ func (l *loop) startKubelet(a StartKubelet) {
 			}
 		})
 	})
+	l.begin(func(context.Context) { l.awaitJoin(probing) })
 	l.begin(func(context.Context) {
 		<-process.done
 		stop()

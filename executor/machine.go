@@ -30,6 +30,7 @@ type Machine struct {
 	preparation preparation
 	host        kubelet.Host
 
+	joining  joining
 	worker   worker
 	draining draining
 	end      *end

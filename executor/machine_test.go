@@ -141,6 +141,7 @@ func (w *world) simple(d *datadriven.TestData, text string) {
 		"exited":           KubeletExited{Run: w.run_, Why: "exit status 1", Lines: strings.Split(text, "\n")},
 		"drain-progress":   DrainProgressed{PodsLeft: left, Blocked: strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })},
 		"drained":          Drained{},
+		"joined":           Joined{},
 		"drain-failed":     DrainFailed{Why: text},
 		"pods-stopped":     PodsStopped{},
 		"pods-not-stopped": PodsNotStopped{Why: text},

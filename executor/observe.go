@@ -38,6 +38,8 @@ func (m *Machine) observe(event Event) {
 		m.probed(e)
 	case KubeletExited:
 		m.exited(e)
+	case Joined:
+		m.hasJoined()
 	case DrainProgressed:
 		m.draining.podsLeft, m.draining.blocked = e.PodsLeft, e.Blocked
 	case Drained:
@@ -196,6 +198,7 @@ func (m *Machine) messaged(data []byte) {
 		return
 	}
 	m.told = m.told || message.Drained
+	m.tokenCame(message)
 }
 
 func (m *Machine) updateFailed(e UpdateFailed) {

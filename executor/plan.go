@@ -35,6 +35,7 @@ type (
 	StartKubelet struct {
 		Run   int
 		Slice kubelet.Slice
+		Token string // a secret, for a kubelet that has to join by it; empty: it has not
 		Why   string
 	}
 

@@ -19,6 +19,7 @@ var rules = [...]func(*Machine){
 	(*Machine).missAgent,     // an agent that is away too long, or for good, is the end
 	(*Machine).missTasks,     // and so is the last task's
 	(*Machine).giveUp,        // a kubelet that keeps failing as well
+	(*Machine).askToken,      // a kubelet that joins by token waits for it
 	(*Machine).startKubelet,  // and start it again after the backoff
 	(*Machine).judgeKubelet,  // stop one that hangs
 	(*Machine).resizeKubelet, // restart it when the sum of the tasks has changed
@@ -114,7 +115,7 @@ func (m *Machine) serves() bool {
 
 func (m *Machine) startKubelet() {
 	w := &m.worker
-	if !m.serves() || w.running() || w.state == stopping || (w.state == waiting && !m.past(w.startAt)) {
+	if !m.serves() || !m.mayJoin() || w.running() || w.state == stopping || (w.state == waiting && !m.past(w.startAt)) {
 		return
 	}
 	if m.end != nil && !w.everHealthy {
@@ -128,7 +129,7 @@ func (m *Machine) startKubelet() {
 	w.run++
 	w.state, w.startedAt, w.slice, w.why = starting, m.now, sliceOf(wanted), ""
 	m.include(wanted)
-	m.do(StartKubelet{Run: w.run, Slice: w.slice, Why: why})
+	m.do(StartKubelet{Run: w.run, Slice: w.slice, Token: m.joining.token, Why: why})
 }
 
 func (m *Machine) include(wanted []*task) {

@@ -22,7 +22,7 @@ type Options struct {
 	// AgentCAFile holds the certificates, in PEM, that an agent's is checked against where agents speak https; empty: the
 	// system's.
 	AgentCAFile string
-	// Paths are the kernel's files; empty ones are /proc and /sys.
+	// Paths are the kernel's files, and where a file system in memory may be; empty ones are /proc, /sys and /run.
 	Paths Paths
 	// Clock tells the time; nil: the system's.
 	Clock func() time.Time
@@ -76,6 +76,9 @@ func newLoop(env execapi.Environment, options Options, log *logrus.Entry) *loop 
 	}
 	if l.host.paths.Sys == "" {
 		l.host.paths.Sys = "/sys"
+	}
+	if l.host.paths.Run == "" {
+		l.host.paths.Run = "/run"
 	}
 	if l.clock == nil {
 		l.clock = time.Now

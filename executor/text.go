@@ -26,6 +26,9 @@ func (a SendUpdate) String() string {
 }
 
 func (a SendReport) String() string {
+	if a.Report.TokenWanted {
+		return "report: a bootstrap token is wanted for " + a.Report.Node
+	}
 	text := fmt.Sprintf("report draining %s, pods left: %d", a.Report.Node, a.Report.PodsLeft)
 	if len(a.Report.Blocked) > 0 {
 		text += ", blocked: " + strings.Join(a.Report.Blocked, "; ")

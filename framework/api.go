@@ -24,6 +24,7 @@ const answerWithin = 15 * time.Second
 //	GET /readyz    200 when it leads and is subscribed, or stands by
 //	GET /metrics   Prometheus
 //	GET /state     scheduler.View as JSON
+//	GET /artifacts/SHA256   a file that nodes fetch: every instance answers
 //
 // and the orders of orders.go.
 type operatorAPI struct {
@@ -33,6 +34,8 @@ type operatorAPI struct {
 	registry *prometheus.Registry
 	// seeded are the pools that the options name.
 	seeded []scheduler.Pool
+	// artifacts are the files that nodes fetch; they are there before the first request.
+	artifacts artifacts
 }
 
 // election names the advertised host:port of the instance that leads; empty: none does.
@@ -47,6 +50,7 @@ func (a *operatorAPI) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET "+artifactPath+"{sha256}", a.artifacts)
 	mux.HandleFunc("GET /state", a.byLeader(a.state))
 	for pattern, read := range orders() {
 		mux.HandleFunc(pattern, a.byLeader(a.obey(read)))

@@ -3,7 +3,11 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"k8s.io/client-go/rest"
 
 	"k8s-framework/internal/kubelet"
 	"k8s-framework/internal/mesos"
@@ -12,6 +16,9 @@ import (
 
 // margin is what an executor needs beyond its drain: to stop the kubelet and to say so.
 const margin = time.Minute
+
+// executorFile is the name of a fetched executor in its sandbox.
+const executorFile = "k8s-executor"
 
 // renderer says what an executor of ours is, in the words of Mesos and of the executor. It implements mesos.Renderer.
 type renderer struct{ nodes NodeOptions }
@@ -25,28 +32,52 @@ func (r renderer) Executor(launch scheduler.Launch) (mesos.Executor, error) {
 			return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
 		}
 	}
-	spec := specOf(node.Executor)
-	spec.Node = string(node.Name)
-	spec.Host = string(node.Host)
-	spec.ProviderID = launch.ProviderID
-	spec.Kubelet = nodes.Kubelet
-	spec.RootDir = nodes.RootDir
-	spec.Kubeconfig = nodes.Kubeconfig
-	spec.BootstrapKubeconfig = nodes.BootstrapKubeconfig
-	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
-	data, err := spec.Encode()
+	data, err := whole(launch, nodes).Encode()
+	if err != nil {
+		return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
+	}
+	program, err := kubelet.ParseProgram(nodes.Executor)
 	if err != nil {
 		return mesos.Executor{}, fmt.Errorf("executor of node %s: %w", node.Name, err)
 	}
 	grace := time.Duration(node.Executor.Drain.Deadline) + margin
-	return mesos.Executor{
+	executor := mesos.Executor{
 		Name:          fmt.Sprintf("kubelet of %s", node.Host),
-		Command:       nodes.Executor,
-		Arguments:     []string{nodes.Executor},
+		Command:       program.Path,
+		Arguments:     []string{program.Path},
 		Data:          data,
 		ShutdownGrace: grace,
 		KillGrace:     grace,
-	}, nil
+	}
+	if program.Path == "" {
+		executor.Command, executor.Arguments, executor.Shell = checked(program), nil, true
+		executor.URIs = []mesos.URI{{Value: program.URI, Executable: true, OutputFile: executorFile}}
+	}
+	return executor, nil
+}
+
+// whole is what the executor is told of its kubelet.
+func whole(launch scheduler.Launch, nodes NodeOptions) kubelet.Spec {
+	node := launch.Node
+	spec := specOf(node.Executor)
+	spec.Node = string(node.Name)
+	spec.Host = string(node.Host)
+	spec.ProviderID = launch.ProviderID
+	if len(node.Executor.Setup) > 0 { // executors of before that had no such taint, and must be told the same for another task
+		spec.Taints = startingWith(spec.Taints)
+	}
+	spec.Kubelet = nodes.Kubelet
+	spec.RootDir = nodes.RootDir
+	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
+	if nodes.approves() {
+		spec.ServingCertificate, spec.NodeIP = true, node.Address // the certificate is approved for this address and no other
+	}
+	if nodes.byToken() {
+		spec.Join = &kubelet.Join{Server: nodes.APIServer, CA: nodes.ClusterCA}
+	} else {
+		spec.Kubeconfig, spec.BootstrapKubeconfig = nodes.Kubeconfig, nodes.BootstrapKubeconfig
+	}
+	return spec
 }
 
 // specOf is the part of a kubelet's spec that its pool decides. Ports are only kept from others: the kubelet needs to know
@@ -81,11 +112,61 @@ func launchable(pools []scheduler.Pool) error {
 	return errors.Join(problems...)
 }
 
+// startingWith puts the starting taint before the pool's own.
+func startingWith(taints []string) []string {
+	if slices.Contains(taints, scheduler.StartingTaint) {
+		return taints
+	}
+	return append([]string{scheduler.StartingTaint}, taints...)
+}
+
+// checked is the command line that compares a fetched executor with its sum and becomes it: Mesos's fetcher compares nothing. What
+// is wrong stands in the sandbox's stderr, and its exit status is one that the scheduler knows.
+func checked(program kubelet.Program) string {
+	return fmt.Sprintf(`found=$(sha256sum %[1]s) && found=${found%%%% *}; [ "$found" = %[2]s ] && exec ./%[1]s; `+
+		`echo %[3]s": sha256 is $found, want %[2]s: it is not executed" >&2; exit %[4]d`,
+		executorFile, program.SHA256, quoted(program.URI), scheduler.WrongProgram)
+}
+
+// quoted is a text as one word of the shell, whatever is in it.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// parseProgram checks a program that is not served by us.
+func parseProgram(text string) error {
+	_, err := kubelet.ParseProgram(text)
+	return err
+}
+
+// clusterOf is the API server's URL and its certificates, in PEM, for kubelets that join by token: those of an access, unless server
+// is another URL.
+func clusterOf(config *rest.Config, server string) (url, ca string, err error) {
+	config = rest.CopyConfig(config)
+	if err := rest.LoadTLSFiles(config); err != nil {
+		return "", "", fmt.Errorf("read the certificates of the cluster: %w", err)
+	}
+	if server == "" {
+		server = config.Host
+	}
+	if !strings.HasPrefix(server, "https://") {
+		return "", "", fmt.Errorf("the API server is %q, want https://host:port: nodes that join by token send it there (--node-api-server)", server)
+	}
+	return server, string(config.CAData), nil
+}
+
 // Drained implements mesos.Renderer.
 func (r renderer) Drained(scheduler.TellDrained) []byte {
 	data, err := kubelet.Message{Drained: true}.Encode()
 	if err != nil {
 		panic(fmt.Sprintf("a message of one boolean cannot be written: %v", err))
+	}
+	return data
+}
+
+// Token implements mesos.Renderer.
+func (r renderer) Token(sent scheduler.SendToken) []byte {
+	data, err := kubelet.Message{Token: string(sent.Token), TokenLife: kubelet.Duration(sent.Life)}.Encode()
+	if err != nil {
+		panic(fmt.Sprintf("a message of a text and a duration cannot be written: %v", err))
 	}
 	return data
 }
@@ -96,8 +177,13 @@ func (r renderer) Reported(message []byte) (scheduler.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !report.Draining {
+	node := scheduler.NodeName(report.Node)
+	switch {
+	case report.Draining:
+		return scheduler.ExecutorDraining{Node: node, Why: report.Why}, nil
+	case report.TokenWanted:
+		return scheduler.TokenWanted{Node: node}, nil
+	default:
 		return nil, fmt.Errorf("report of node %q says nothing that is known", report.Node)
 	}
-	return scheduler.ExecutorDraining{Node: scheduler.NodeName(report.Node), Why: report.Why}, nil
 }

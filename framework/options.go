@@ -61,11 +61,21 @@ type Options struct {
 	Log *logrus.Entry
 }
 
-// NodeOptions says where things are on the agents' hosts. All paths are absolute, and are there before a node is launched.
+// NodeOptions says where things are on the agents' hosts, and how they become nodes. All paths are absolute, and are there before a
+// node is launched.
 type NodeOptions struct {
-	// Executor is k8s-executor, Kubelet the kubelet.
-	Executor string `json:"executor"` // --executor-path
-	Kubelet  string `json:"kubelet"`  // --kubelet-path
+	// Executor is k8s-executor, Kubelet the kubelet: a path on the agents; or URI#sha256=HEX, fetched and compared; or serve:FILE, a
+	// file of this instance's host, which it serves to the nodes at /artifacts/SHA256.
+	Executor string `json:"executor"` // --executor
+	Kubelet  string `json:"kubelet"`  // --kubelet
+	// Join is how a kubelet shows who it is: JoinByKubeconfig or JoinByToken.
+	Join string `json:"join,omitempty"` // --node-join
+	// APIServer is the URL at which kubelets that join by token reach the API server; empty: that of Options.Kubeconfig.
+	APIServer string `json:"apiServer,omitempty"` // --node-api-server
+	// ClusterCA holds the certificates that they check it against, in PEM. It is read from Options.Kubeconfig.
+	ClusterCA string `json:"clusterCA,omitempty"`
+	// ServingCertificates lets kubelets ask the cluster for the certificates that they serve with; those that join by token always do.
+	ServingCertificates bool `json:"servingCertificates,omitempty"` // --node-serving-certificates
 	// Kubeconfig holds the kubelet's credentials; BootstrapKubeconfig those that may only ask for them. One of both.
 	Kubeconfig          string `json:"kubeconfig,omitempty"`          // --node-kubeconfig
 	BootstrapKubeconfig string `json:"bootstrapKubeconfig,omitempty"` // --node-bootstrap-kubeconfig
@@ -74,6 +84,20 @@ type NodeOptions struct {
 	// RuntimeEndpoint is the container runtime's socket.
 	RuntimeEndpoint string `json:"runtimeEndpoint"` // --runtime-endpoint
 }
+
+// The values of NodeOptions.Join.
+const (
+	// JoinByKubeconfig: the host has the kubelet's kubeconfig, or a bootstrap kubeconfig.
+	JoinByKubeconfig = "kubeconfig"
+	// JoinByToken: the host has nothing; each node gets a bootstrap token of its own from the framework, for one use.
+	JoinByToken = "token"
+)
+
+// byToken reports whether nodes join by token.
+func (o NodeOptions) byToken() bool { return o.Join == JoinByToken }
+
+// approves reports whether the framework has certificates to approve.
+func (o NodeOptions) approves() bool { return o.byToken() || o.ServingCertificates }
 
 // DefaultOptions holds the values of what an operator leaves unsaid.
 func DefaultOptions() Options {
@@ -96,6 +120,7 @@ func DefaultOptions() Options {
 		Nodes: NodeOptions{
 			Executor:        "/usr/local/bin/k8s-executor",
 			Kubelet:         "/usr/local/bin/kubelet",
+			Join:            JoinByKubeconfig,
 			Kubeconfig:      "/etc/kubernetes/kubelet.conf",
 			RootDir:         "/var/lib/kubelet",
 			RuntimeEndpoint: "unix:///run/containerd/containerd.sock",
@@ -170,9 +195,10 @@ func decodeNodeOptions(text json.RawMessage) (NodeOptions, error) {
 
 func (o NodeOptions) validate() error {
 	var problems []error
+	for _, each := range []struct{ flag, program string }{{"--executor", o.Executor}, {"--kubelet", o.Kubelet}} {
+		problems = append(problems, checkProgram(each.flag, each.program))
+	}
 	for _, each := range []struct{ flag, path string }{
-		{"--executor-path", o.Executor},
-		{"--kubelet-path", o.Kubelet},
 		{"--kubelet-root-dir", o.RootDir},
 		{"--node-kubeconfig", o.Kubeconfig},
 		{"--node-bootstrap-kubeconfig", o.BootstrapKubeconfig},
@@ -182,13 +208,39 @@ func (o NodeOptions) validate() error {
 			problems = append(problems, fmt.Errorf("%s is %q, want an absolute path on the agents", each.flag, each.path))
 		}
 	}
-	if o.Kubeconfig == "" && o.BootstrapKubeconfig == "" {
-		problems = append(problems, errors.New(`--node-kubeconfig and --node-bootstrap-kubeconfig are both "", want one of them`))
-	}
 	if !strings.HasPrefix(o.RuntimeEndpoint, "unix:///") {
 		problems = append(problems, fmt.Errorf("--runtime-endpoint is %q, want unix:///path", o.RuntimeEndpoint))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, o.validateJoin())...)
+}
+
+func (o NodeOptions) validateJoin() error {
+	switch {
+	case o.Join != JoinByKubeconfig && o.Join != JoinByToken:
+		return fmt.Errorf("--node-join is %q, want %s or %s", o.Join, JoinByKubeconfig, JoinByToken)
+	case o.byToken() && o.BootstrapKubeconfig != "":
+		return fmt.Errorf("--node-bootstrap-kubeconfig is %q, want none with --node-join=token: there are no credentials on the host", o.BootstrapKubeconfig)
+	case !o.byToken() && o.Kubeconfig == "" && o.BootstrapKubeconfig == "":
+		return errors.New(`--node-kubeconfig and --node-bootstrap-kubeconfig are both "", want one of them`)
+	case o.APIServer != "" && !strings.HasPrefix(o.APIServer, "https://"):
+		return fmt.Errorf("--node-api-server is %q, want https://host:port", o.APIServer)
+	default:
+		return nil
+	}
+}
+
+// checkProgram checks one of the three ways to name a program.
+func checkProgram(flag, program string) error {
+	if name, served := strings.CutPrefix(program, serveMark); served {
+		if err := readable(name); name == "" || err != nil {
+			return errors.Join(fmt.Errorf("%s is %q, want a readable file of this host behind %s", flag, program, serveMark), err)
+		}
+		return nil
+	}
+	if err := parseProgram(program); err != nil {
+		return fmt.Errorf("%s: %w, or %sFILE of this host", flag, err, serveMark)
+	}
+	return nil
 }
 
 func hostPort(text string) bool {

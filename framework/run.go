@@ -46,6 +46,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("--listen is %q, want an address that is free: %w", o.Listen, err)
 	}
+	defer i.api.artifacts.close()
 	asked := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return i.serve(ctx, listener) })
@@ -70,14 +71,14 @@ type instance struct {
 func newInstance(o Options) (*instance, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools}, metrics: newMetrics(registry)}
+	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools, artifacts: artifacts{}}, metrics: newMetrics(registry)}
 	registry.MustRegister(newViewCollector(i.api.view))
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
 		return nil, fmt.Errorf("--zk: %w", err)
 	}
 	i.zk = zk.Options{URL: url, SessionTimeout: o.ZKSessionTimeout, Trouble: i.trouble("ZooKeeper of --zk")}
-	if i.mesos, err = i.mesosOptions(); err != nil {
+	if err := i.offerPrograms(); err != nil {
 		return nil, err
 	}
 	access := api.Access{Kubeconfig: o.Kubeconfig, UserAgent: component, QPS: o.KubeQPS, Burst: o.KubeBurst}
@@ -88,7 +89,24 @@ func newInstance(o Options) (*instance, error) {
 	if i.kube, err = api.New(config); err != nil {
 		return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
 	}
-	return i, nil
+	if o.Nodes.byToken() {
+		if i.Nodes.APIServer, i.Nodes.ClusterCA, err = clusterOf(config, o.Nodes.APIServer); err != nil {
+			return nil, fmt.Errorf("--kubeconfig %s: %w", o.Kubeconfig, err)
+		}
+	}
+	i.mesos, err = i.mesosOptions()
+	return i, err
+}
+
+// offerPrograms opens the files that nodes fetch from this instance, and says from where.
+func (i *instance) offerPrograms() (err error) {
+	if i.Nodes.Executor, err = i.api.artifacts.offer(i.Nodes.Executor, i.Advertise); err != nil {
+		return fmt.Errorf("--executor: %w", err)
+	}
+	if i.Nodes.Kubelet, err = i.api.artifacts.offer(i.Nodes.Kubelet, i.Advertise); err != nil {
+		return fmt.Errorf("--kubelet: %w", err)
+	}
+	return nil
 }
 
 // trouble logs what an adapter gets over by itself, and that it did: each new trouble once.
@@ -180,6 +198,7 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	}
 	config := scheduler.DefaultConfig()
 	config.ReconcileEvery = i.ReconcileEvery
+	config.JoinByToken = i.Nodes.byToken()
 	config.Principal = i.mesos.Framework.Principal
 	if i.mesos.Credentials != nil {
 		config.Principal = i.mesos.Credentials.Principal
@@ -218,6 +237,12 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 		kube.NewWatcher(i.kube, i.trouble("Kubernetes API server of --kubeconfig")).Watch(ctx, deliver)
 		return ctx.Err()
 	})
+	if i.Nodes.approves() {
+		group.Go(func() error {
+			kube.NewRequestWatcher(i.kube, i.trouble("certificate requests at --kubeconfig")).Watch(ctx, deliver)
+			return ctx.Err()
+		})
+	}
 	group.Go(func() error {
 		i.api.lead(l)
 		i.metrics.leading.Set(1)

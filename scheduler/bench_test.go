@@ -18,8 +18,11 @@ func benchOffers(n int) []Offer {
 			Role: "k8s", Region: "eu", Zone: fmt.Sprintf("eu-%d", i%3),
 			Attributes: []Attribute{{"rack", fmt.Sprintf("r%d", i%40)}, {"kind", [...]string{"a", "b", "c", "d"}[i%4]}},
 			Resources: []Resource{
-				{Name: "cpus", Amount: 8000, Role: "k8s", Reservations: []Reservation{{Role: "k8s"}}}, {Name: "cpus", Amount: 8000, Role: "k8s"},
-				{Name: "mem", Amount: 65_536_000, Role: "k8s"}, {Name: "disk", Amount: 1_000_000_000, Role: "k8s"}, {Name: "ports", Role: "k8s", Ranges: Ranges{{31000, 32000}}},
+				{Name: "cpus", Amount: 8000, Role: "k8s", Reservations: []Reservation{{Role: "k8s"}}},
+				{Name: "cpus", Amount: 8000, Role: "k8s"},
+				{Name: "mem", Amount: 65_536_000, Role: "k8s"},
+				{Name: "disk", Amount: 1_000_000_000, Role: "k8s"},
+				{Name: "ports", Role: "k8s", Ranges: Ranges{{31000, 32000}}},
 			},
 		}
 	}

@@ -29,7 +29,7 @@ func (c *Core) settled(n *node) bool {
 	p := n.pool
 	return n.Phase == Ready && n.leaving == "" && n.asked == 0 && n.Version == p.Rollout.Version && n.marked == p.edits && !n.Uncordon &&
 		n.resize.pending == "" && !n.resize.stuck && !n.shrinks() && n.Slice() == p.Resources &&
-		c.maintenance[n.Agent] == nil && !p.Deleted && c.meta.Teardown == ""
+		!n.identity.wanted && !n.identity.issued && !c.kube[n.Host].Starting && c.maintenance[n.Agent] == nil && !p.Deleted && c.meta.Teardown == ""
 }
 
 // touch unsettles a node.

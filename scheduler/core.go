@@ -19,6 +19,8 @@ type Config struct {
 	RefuseUnfit time.Duration
 	// StopGrace is the grace of the kill that ends a drained node: for its kubelet, DaemonSet and static pods.
 	StopGrace time.Duration
+	// JoinByToken lets executors ask for bootstrap tokens.
+	JoinByToken bool
 	// Principal is ours in Mesos, which reservations carry; empty: there is none.
 	Principal string
 	// Setup is what the framework's options add to every executor; it is kept in each node's record.
@@ -45,6 +47,7 @@ type Core struct {
 	order  []*node
 	hosts  map[Hostname]*node
 	agents map[AgentID]*node
+	tokens map[string]*node // by the public half of their bootstrap tokens
 
 	connected     bool
 	master        string
@@ -67,6 +70,7 @@ type Core struct {
 	kube       map[Hostname]KubeNode
 	kubeSynced bool
 	strays     map[Hostname]*retry // Node objects of ours without a record, being deleted
+	requests   map[string]*request // for certificates, by the name of the request
 
 	// What this Step has observed and must answer.
 	acks    []Acknowledge
@@ -118,6 +122,8 @@ type node struct {
 	asked int
 	// agentLost: Mesos's last word of its task was that it cannot say.
 	agentLost bool
+	// successor is the agent that the host offers under since the node's own was lost; empty: there is none.
+	successor AgentID
 	// leaving says why the agent or the executor ends the node without us; empty: it does not.
 	leaving string
 	// health is the kubelet's, as its executor sees it.
@@ -136,6 +142,8 @@ type node struct {
 	forget    retry
 	// forgotten: the Kubernetes Node is gone.
 	forgotten bool
+	// identity is how far it has come in becoming a member of the Kubernetes cluster (identity.go).
+	identity identity
 
 	mark   retry
 	marked int // the pool's edits that the Node object agrees with
@@ -158,6 +166,7 @@ func New(config Config, saved State) (*Core, error) {
 		nodes:       map[NodeName]*node{},
 		hosts:       map[Hostname]*node{},
 		agents:      map[AgentID]*node{},
+		tokens:      map[string]*node{},
 		suppressed:  map[Role]bool{},
 		orphans:     map[TaskID]*orphan{},
 		returning:   map[Hostname]*returning{},
@@ -165,6 +174,7 @@ func New(config Config, saved State) (*Core, error) {
 		refusals:    map[offeredTo]refused{},
 		kube:        map[Hostname]KubeNode{},
 		strays:      map[Hostname]*retry{},
+		requests:    map[string]*request{},
 		dirtyPools:  map[PoolName]bool{},
 		dirtyNodes:  map[NodeName]bool{},
 	}
@@ -223,7 +233,7 @@ func (c *Core) restore(record Node) error {
 			record.LastTask = max(record.LastTask, number)
 		}
 	}
-	c.add(&node{Node: record, number: number})
+	c.add(&node{Node: record, number: number, identity: c.recalled(record)})
 	return nil
 }
 
@@ -232,6 +242,7 @@ func (c *Core) add(n *node) {
 	n.pool = c.pools[n.Pool]
 	c.nodes[n.Name], c.hosts[n.Host] = n, n
 	c.agents[n.Agent] = n
+	c.tokens[c.tokenID(n)] = n
 	c.order = append(c.order, n)
 	n.unsettled, c.unsettled, c.unsorted, c.counted = true, append(c.unsettled, n), true, false
 }
@@ -314,6 +325,7 @@ func (c *Core) bury(now time.Time, n *node) {
 	if c.agents[n.Agent] == n {
 		delete(c.agents, n.Agent)
 	}
+	delete(c.tokens, c.tokenID(n))
 	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
 	c.order = slices.Delete(c.order, at, at+1)
 	c.changed(n)

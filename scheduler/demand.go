@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -8,15 +9,17 @@ import (
 // reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
 const reviveEvery = 5 * time.Second
 
-// peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing, while only an offer
-// can tell that a lost agent has come back under a new ID, or bring reservations that are to be given back.
+// peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing: only an offer can
+// tell that a lost agent has come back under a new ID, or bring reservations that nobody remembers.
 const peekFor = 30 * time.Second
 
 // announcement is what Mesos is told of us that pools decide.
 type announcement struct {
 	roles []Role
 	gpus  bool
-	call  retry
+	// refused: the master did not take it; again is when it is tried next.
+	refused bool
+	again   time.Time
 }
 
 func (c *Core) announcement() announcement {
@@ -30,22 +33,22 @@ func (c *Core) announcement() announcement {
 	return a
 }
 
-// announceTries is how often a change of our roles is told: a call can be lost, and nothing answers it.
-const announceTries = 3
+// announceAgain is when a change of our roles is told again that the master has refused.
+const announceAgain = time.Minute
 
-// announceRoles tells Mesos of roles, and of a need for GPUs, that pools have added or removed.
+// announceRoles tells Mesos of roles, and of a need for GPUs, that pools have added or removed. Mesos forgets then what was
+// suppressed. That the change holds for later subscriptions too is the adapter's part.
 func (c *Core) announceRoles(now time.Time) {
 	if !c.connected || c.meta.Teardown != "" {
 		return
 	}
-	if a := c.announcement(); !slices.Equal(a.roles, c.announced.roles) || a.gpus != c.announced.gpus {
-		c.announced = a
-		c.announced.call = retry{next: now}
+	a, told := c.announcement(), c.announced
+	if slices.Equal(a.roles, told.roles) && a.gpus == told.gpus && !(told.refused && !now.Before(told.again)) {
+		return
 	}
-	if call := &c.announced.call; !call.next.IsZero() && call.due(now) && call.attempts < announceTries {
-		call.tried(now)
-		c.call(UpdateFramework{Roles: c.announced.roles, GPUs: c.announced.gpus, Why: "pools have changed"})
-	}
+	c.announced = a
+	clear(c.suppressed)
+	c.call(UpdateFramework{Roles: a.roles, GPUs: a.gpus, Why: "pools have changed"})
 }
 
 // callFailed takes back what a call would have changed, so that it is made again.
@@ -61,6 +64,9 @@ func (c *Core) callFailed(now time.Time, e CallFailed) {
 			delete(c.suppressed, role)
 		}
 		c.quiet = now.Add(reviveEvery)
+	case UpdateFramework:
+		c.announced.refused, c.announced.again = true, now.Add(announceAgain)
+		c.note(Note{Alarm: true, Text: fmt.Sprintf("%s was not taken by the master, it is tried again: %s", call, e.Why)})
 	}
 }
 
@@ -107,11 +113,19 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 		wanted[r.role] = wanted[r.role] || !r.offered && (!r.overdue || now.Before(c.peek))
 	}
 	if now.Before(c.peek) {
+		for _, p := range c.pools {
+			wanted[p.Role] = wanted[p.Role] || p.reserves()
+		}
 		for _, n := range c.active() {
 			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost
 		}
 	}
 	return wanted
+}
+
+// reserves reports whether reservations of the pool may be on agents without a node of it.
+func (p *pool) reserves() bool {
+	return p.Reserve || p.Rollout.Previous != nil && p.Rollout.Previous.Reserve
 }
 
 // grows reports whether a node of the pool waits for room on its agent.

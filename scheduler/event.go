@@ -114,7 +114,7 @@ type (
 		Command Command
 	}
 
-	// CallFailed: the master did not take a call that nothing else repeats: Revive or Suppress.
+	// CallFailed: the master did not take a call that nothing else repeats: Revive, Suppress or UpdateFramework.
 	CallFailed struct {
 		Call Call
 		Why  string
@@ -168,6 +168,8 @@ type KubeNode struct {
 	// ReadyWhy is the message of the Ready condition.
 	ReadyWhy      string
 	Unschedulable bool
+	// Starting: it has the starting taint.
+	Starting bool
 	// AllocatableCPU counts thousandths of a CPU, AllocatableMem bytes.
 	AllocatableCPU int64
 	AllocatableMem int64

@@ -65,7 +65,8 @@ func (c *Core) clone() *Core {
 		other.settled = 0 // all are visited, and none settles before the copy is thrown away
 		copied.pools[name] = &other
 	}
-	copied.nodes, copied.hosts, copied.agents = map[NodeName]*node{}, map[Hostname]*node{}, map[AgentID]*node{}
+	copied.nodes, copied.hosts = map[NodeName]*node{}, map[Hostname]*node{}
+	copied.agents, copied.tokens = map[AgentID]*node{}, map[string]*node{}
 	copied.order, copied.unsettled = nil, nil
 	for _, n := range c.order {
 		other := *n
@@ -74,6 +75,7 @@ func (c *Core) clone() *Core {
 	}
 	copied.suppressed, copied.kube = maps.Clone(c.suppressed), maps.Clone(c.kube)
 	copied.refusals = maps.Clone(c.refusals)
+	copied.requests = cloneValues(c.requests)
 	copied.orphans, copied.strays = cloneValues(c.orphans), cloneValues(c.strays)
 	copied.returning, copied.maintenance = cloneValues(c.returning), cloneValues(c.maintenance)
 	copied.dirtyPools, copied.dirtyNodes, copied.dirtyMeta = map[PoolName]bool{}, map[NodeName]bool{}, false

@@ -48,6 +48,8 @@ type Node struct {
 	Pool  PoolName `json:"pool"`
 	Agent AgentID  `json:"agent"`
 	Host  Hostname `json:"host"`
+	// Address is the agent's IP address at the launch: the node's certificates are for it and no other. Empty: not known.
+	Address string `json:"address,omitempty"`
 	// Version is the pool's version that the node agrees with.
 	Version int64 `json:"version,omitempty"`
 	// Tasks are the node's tasks on its executor; what pods get is their sum.

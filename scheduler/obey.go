@@ -47,7 +47,7 @@ func (c *Core) obey(now time.Time, command Command) (problem string) {
 			if p.Rollout.Previous == nil {
 				return fmt.Sprintf("pool %s has no definition to go back to", p.Name)
 			}
-			c.rollBack(p, "an operator's command")
+			c.rollBack(p, "")
 			c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator rolls the pool back to the definition of before, as version %d", p.Rollout.Version)})
 			return ""
 		})

@@ -24,7 +24,7 @@ func (c *Core) observe(now time.Time, event Event) {
 	case TaskUpdated:
 		c.taskUpdated(now, e)
 	case ExecutorEnded:
-		c.note(Note{Node: NodeName(e.Executor), Agent: e.Agent, Text: fmt.Sprintf("the executor ended (wait status %d); its tasks' updates follow", e.Status)})
+		c.executorEnded(e)
 	case ExecutorDraining:
 		if n := c.nodes[e.Node]; n != nil && n.leaving == "" {
 			c.leaves(n, e.Why)
@@ -36,6 +36,7 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.kube[e.Node.Host] = e.Node
 		c.stray(now, e.Node)
 		if n := c.hosts[e.Node.Host]; n != nil {
+			c.touch(n)
 			c.readiness(now, n)
 			c.watchDrift(n, e.Node)
 		}
@@ -90,6 +91,8 @@ func (c *Core) observe(now time.Time, event Event) {
 		c.asked(now, e)
 	case CallFailed:
 		c.callFailed(now, e)
+	case TokenWanted, TokenIssued, TokenRevoked, CertificateRequested, CertificateSettled, NodeWelcomed:
+		c.observeIdentity(now, e)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("unknown event %T", event))
@@ -280,7 +283,7 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
-	n.agentLost = false
+	n.agentLost, n.successor = false, ""
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
 		c.leaves(n, describe(e))
 	}
@@ -370,6 +373,8 @@ func (c *Core) opFailed(now time.Time, e OpFailed) {
 	case ForgetKubeNode:
 		n.forget.waiting = false
 		c.explain(n, "deleting the Kubernetes Node failed, it is tried again: "+e.Why)
+	default:
+		c.identityFailed(n, e)
 	}
 }
 

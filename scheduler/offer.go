@@ -7,6 +7,8 @@ type Offer struct {
 	ID    OfferID
 	Agent AgentID
 	Host  Hostname
+	// Address is the agent's IP address, as it is written canonically; empty: Mesos does not say.
+	Address string
 	// Role is the role that the offer was allocated to.
 	Role      Role
 	Resources []Resource

@@ -32,8 +32,9 @@ func (c *Core) placeMissing(now time.Time) {
 	}
 	supplies := gather(c.offers)
 	for _, s := range supplies {
-		c.superseded(now, s)
+		c.succeeded(s)
 	}
+	c.judgeLost(now)
 	c.count(now)
 	blocked := c.orphanAgents()
 	for _, s := range supplies {
@@ -57,14 +58,14 @@ func (c *Core) orphanAgents() map[AgentID]bool {
 	return agents
 }
 
-// superseded ends a node whose agent is lost, whatever its phase, and whose host now offers under another agent ID: the old ID cannot come
-// back. That Kubernetes still says Ready would be a sign of life, and then nothing is concluded.
-func (c *Core) superseded(now time.Time, s *supply) {
+// succeeded notes that the host of a node whose agent is lost offers under another agent ID: the old ID cannot come back.
+// Whether the node's processes live on all the same is for its kubelet to show (witness.go).
+func (c *Core) succeeded(s *supply) {
 	n := c.hosts[s.host]
-	if n == nil || n.Agent == s.agent || !n.agentLost || n.Phase == Gone || c.kube[s.host].Ready {
-		return
+	if n != nil && n.Agent != s.agent && n.agentLost && n.Phase != Gone && n.successor != s.agent {
+		n.successor = s.agent
+		c.touch(n)
 	}
-	c.move(now, n, Gone, fmt.Sprintf("its agent %s is lost, and host %s has the new agent %s", n.Agent, s.host, s.agent))
 }
 
 // look says why no pool can have a node on the supply, whatever it needs.
@@ -228,7 +229,7 @@ func (c *Core) launch(now time.Time, p *pool, s *supply) reason {
 	first := name.Task(1)
 	n := &node{
 		Node: Node{
-			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host, Version: p.Rollout.Version,
+			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host, Address: s.addr, Version: p.Rollout.Version,
 			Tasks: []Task{{ID: first, Resources: p.Resources}}, LastTask: 1,
 			Executor: Executor{
 				Overhead: p.Overhead, Ports: p.Ports, Role: p.Role, Labels: p.Labels, Taints: p.Taints, Kubelet: p.Kubelet,

@@ -58,7 +58,7 @@ type Pool struct {
 	// MaintenanceHorizon is how long before a planned maintenance an agent gets no new node, and its node is replaced.
 	MaintenanceHorizon Duration `json:"maintenanceHorizon"`
 	// FenceAfter is how long a node that is cut off from its Mesos agent and from the API server keeps its pods; 0: for ever.
-	FenceAfter Duration `json:"fenceAfter,omitempty"`
+	FenceAfter Duration `json:"fenceAfter"`
 	// Health says when the executor takes its kubelet for failed.
 	Health  HealthPolicy `json:"health"`
 	Backoff Backoff      `json:"backoff"`

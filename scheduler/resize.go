@@ -163,7 +163,8 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 	c.counted = false
 	note := Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Text: fmt.Sprintf("%s; the node has %s now", describe(e), n.Slice())}
 	if n.resize.pending == e.Task {
-		n.resize = resizing{since: now}
+		// Mesos refuses a task whose executor is not the running one, byte by byte, and would refuse the next.
+		n.resize = resizing{since: now, stuck: e.State == TaskError}
 	}
 	if !task.Ending && !n.retired() && n.leaving == "" {
 		note.Alarm = !blameless(e)
@@ -171,6 +172,9 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 		c.dirtyPools[n.Pool] = true
 	}
 	c.note(note)
+	if n.Reserved && !n.retired() {
+		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
+	}
 }
 
 // because adds a reason to a sentence, if there is one.

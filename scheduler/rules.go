@@ -31,6 +31,7 @@ var rules = [...]func(*Core, time.Time){
 	(*Core).retireForMaintenance, // the agent's maintenance is planned (maintenance.go)
 	(*Core).drainRetired,         // cordon and evict through Kubernetes
 	(*Core).stopDrained,          // drained, or the drain's deadline has passed
+	(*Core).admit,                // tokens, certificates, and the welcome of nodes that join (admit.go)
 	(*Core).forgetGone,           // the task is over: delete the Kubernetes Node, then the record
 	(*Core).uncordonKept,         // the drain was called off (surplus.go)
 	(*Core).markNodes,            // labels, annotations and taints of the Node objects (rollout.go)
@@ -153,9 +154,18 @@ func (c *Core) stopDrained(now time.Time) {
 			c.call(TellDrained{Node: n.Name, Agent: n.Agent, Executor: n.Name.Executor()})
 		}
 		for _, task := range n.Tasks {
-			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.config.StopGrace, Why: n.Why})
+			c.call(Kill{Task: task.ID, Agent: n.Agent, Grace: c.stopGrace(now, n), Why: n.Why})
 		}
 	}
+}
+
+// stopGrace is the grace of the kill of a node. One that is not told that it is drained, because its Node object was not
+// there, may still get pods: its executor drains them, and has what is left of the drain's deadline.
+func (c *Core) stopGrace(now time.Time, n *node) time.Duration {
+	if n.drainOver {
+		return c.config.StopGrace
+	}
+	return max(c.config.StopGrace, n.DrainBy.Sub(now))
 }
 
 // endDrain moves a draining node on when it is empty or its time is up.

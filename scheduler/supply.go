@@ -10,6 +10,7 @@ import (
 type supply struct {
 	agent  AgentID
 	host   Hostname
+	addr   string
 	role   Role
 	place  Place
 	offers []OfferID
@@ -51,7 +52,7 @@ func gather(offers []Offer) []*supply {
 		s := &room[len(supplies)]
 		// Host names are compared without case, and Kubernetes writes them in lower case.
 		*s = supply{
-			agent: o.Agent, host: Hostname(strings.ToLower(string(o.Host))), role: o.Role, offers: []OfferID{o.ID}, resources: o.Resources,
+			agent: o.Agent, host: Hostname(strings.ToLower(string(o.Host))), addr: o.Address, role: o.Role, offers: []OfferID{o.ID}, resources: o.Resources,
 			place: Place{Attributes: o.Attributes, Region: o.Region, Zone: o.Zone}, other: first, shared: first != nil,
 		}
 		if first != nil {

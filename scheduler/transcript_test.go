@@ -14,7 +14,7 @@ import (
 // Kubernetes and the core. `make golden` rewrites them.
 //
 //	pool NAME nodes=N cpus=N mem=MIB [role=R then=wait …]   before start: a saved pool; below it fields of a pools file
-//	start                                                   a core of what is saved (again: a failover)
+//	start [join=token]                                      a core of what is saved (again: a failover)
 //	subscribed | disconnected | removed | synced            what came from Mesos and Kubernetes …
 //	offers (lines: OFFER AGENT HOST RESOURCES [role=R zone=Z maintenance=DURATION ATTRIBUTE=VALUE])
 //	inverse OFFER AGENT in=DURATION [for=DURATION] | rescinded OFFER
@@ -22,6 +22,7 @@ import (
 //	node HOST ready|notready [provider=NODE] [cpu=M mem=MIB] / node HOST deleted
 //	progress NODE left=N [blocked=…] | drained NODE | forgotten NODE | uncordoned NODE | marked NODE
 //	ready NODE … | ended NODE …                             what follows a launch, and a kill: task and Node object
+//	tokenwanted NODE | tokenissued NODE | tokenrevoked NODE | requested … | settled CSR   (transcript_identity_test.go)
 //	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE | callfailed CALL ROLE
 //	scale POOL N | apply POOL … | delete POOL | pause POOL  … and from the operator; with dry-run: what would be done
 //	resume POOL | rollback POOL | restartpool POOL | restart NODE | cancel NODE | teardown
@@ -99,7 +100,9 @@ func (w *transcript) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		w.saved.pools[p.Name] = NewPoolRecord(p)
 	case "start":
-		core, err := New(DefaultConfig(), w.saved.state())
+		config := DefaultConfig()
+		config.JoinByToken = line.option("join") == "token"
+		core, err := New(config, w.saved.state())
 		if err != nil {
 			return err.Error()
 		}

@@ -132,7 +132,7 @@ func (c command) event() Event {
 			Reason: strings.ReplaceAll(c.option("reason"), " ", "_"), Message: c.option("message"), Update: UpdateID(c.option("uuid")),
 		}
 	case "failure":
-		return ExecutorEnded{Executor: ExecutorID(c.word(0)), Agent: AgentID(c.option("agent")), Status: 9}
+		return ExecutorEnded{Executor: ExecutorID(c.word(0)), Agent: AgentID(c.option("agent")), Status: int(c.amount("status", 9000) / 1000)}
 	case "executordrains":
 		return ExecutorDraining{Node: NodeName(c.word(0)), Why: c.option("why")}
 	case "node":
@@ -169,6 +169,8 @@ func (c command) event() Event {
 			call = Suppress{Roles: []Role{Role(c.word(1))}}
 		}
 		return CallFailed{Call: call, Why: "connection refused"}
+	case "tokenwanted", "tokenissued", "tokenrevoked", "welcomed", "requested", "settled":
+		return c.identityEvent()
 	default:
 		return Asked{Request: 1, DryRun: c.flag("dry-run"), Command: c.command()}
 	}
@@ -237,6 +239,8 @@ func (c command) offers() []Offer {
 				o.Resources = append(o.Resources, c.resource(word))
 			case key == "role":
 				o.Role = Role(value)
+			case key == "address":
+				o.Address = value
 			case key == "zone":
 				o.Zone = value
 			case key == "region":
@@ -305,7 +309,7 @@ func (c command) kubeNode(framework FrameworkID) Event {
 		return KubeNodeDeleted{host}
 	}
 	seen := KubeNode{
-		Host: host, UID: "uid-" + UID(host), Ready: how == "ready", ReadyWhy: c.option("why"),
+		Host: host, UID: "uid-" + UID(host), Ready: how == "ready", ReadyWhy: c.option("why"), Starting: c.option("starting") != "",
 		AllocatableCPU: int64(c.amount("cpu", 1000)), AllocatableMem: int64(c.amount("mem", 1_024_000)) * (1 << 20) / 1000,
 	}
 	if provider := c.option("provider"); provider != "" {
@@ -333,7 +337,7 @@ func (c command) opFailed(framework FrameworkID) Event {
 	case "pods":
 		op = CountPods{Pool: PoolName(name)}
 	default:
-		c.t.Fatalf("%s: unknown operation %q", c.Pos, c.word(0))
+		op = c.identityOp(name)
 	}
 	return OpFailed{Op: op, Why: "connection refused"}
 }

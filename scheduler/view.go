@@ -58,6 +58,8 @@ type RefusalView struct {
 type NodeView struct {
 	Node
 	Health Health `json:"health"`
+	// Lost: neither Mesos nor Kubernetes hears of it; it does not count any more.
+	Lost bool `json:"lost,omitempty"`
 	// AllocatableCPU counts thousandths of a CPU, AllocatableMem bytes; both 0 while Kubernetes has no such Node.
 	AllocatableCPU int64 `json:"allocatableCPU"`
 	AllocatableMem int64 `json:"allocatableMem"`
@@ -137,7 +139,7 @@ func (c *Core) viewRefusals(now time.Time) map[PoolName][]RefusalView {
 }
 
 func (c *Core) nodeView(n *node) NodeView {
-	view := NodeView{Node: n.Node, Health: n.health}
+	view := NodeView{Node: n.Node, Health: n.health, Lost: n.lease.lost}
 	if n.Phase == Draining {
 		view.PodsLeft, view.Blocked = n.progress.PodsLeft, slices.Clone(n.progress.Blocked)
 	}

@@ -32,6 +32,7 @@ func (c *Core) wake(now time.Time) time.Time {
 	for agent, w := range c.maintenance {
 		c.windowWake(&a, agent, w)
 	}
+	c.identityWake(&a)
 	if c.connected {
 		a.at(c.reconcileNext)
 		for _, o := range c.orphans {
@@ -42,7 +43,7 @@ func (c *Core) wake(now time.Time) time.Time {
 		}
 		a.at(c.quiet)
 		a.at(c.peek)
-		a.at(c.announced.call.next)
+		a.at(c.announced.again)
 		a.at(c.teardown.sweep)
 		a.at(c.teardown.call.next)
 	}
@@ -74,10 +75,6 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		}
 	case Unreachable:
 		a.at(n.lostAt())
-		a.at(n.lease.ask.next)
-		if !n.lease.read.IsZero() {
-			a.at(n.lease.read.Add(leaseApart))
-		}
 	case Draining:
 		a.at(n.DrainBy)
 		a.at(n.drain.next)
@@ -85,6 +82,12 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		a.at(n.kill.next)
 	case Gone:
 		a.at(n.forget.next)
+	}
+	if n.agentLost {
+		a.at(n.lease.ask.next)
+		if !n.lease.read.IsZero() {
+			a.at(n.lease.read.Add(leaseApart))
+		}
 	}
 	if n.retired() {
 		return

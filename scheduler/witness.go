@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,17 +24,43 @@ type witness struct {
 	lost bool
 }
 
-// judgeLost asks for the leases of unreachable nodes, and gives those up that neither Mesos nor Kubernetes has heard of for
-// as long as their pool says.
+// judgeLost asks for the leases of nodes that Mesos has lost, gives those up that Kubernetes has not heard of either for as long
+// as their pool says, and ends those whose host has another agent by now.
 func (c *Core) judgeLost(now time.Time) {
-	for _, n := range c.active() {
-		if n.Phase != Unreachable || n.lease.lost || n.pool.Unreachable.Then == WaitLost || !n.lease.ask.due(now) {
-			continue
+	for _, n := range slices.Clone(c.active()) {
+		switch {
+		case n.Phase == Gone:
+		case n.successor != "":
+			c.judgeSucceeded(now, n)
+		case n.Phase == Unreachable && !n.lease.lost && n.pool.Unreachable.Then == Replace:
+			c.readLease(now, n, n.lostAt())
 		}
-		if first := n.lease.read.IsZero(); first || !now.Before(n.lostAt()) && !now.Before(n.lease.read.Add(leaseApart)) {
-			n.lease.ask.asked(now)
-			c.operate(ReadLease{Node: n.Name, Host: n.Host, Why: "Mesos has lost its agent"})
-		}
+	}
+}
+
+// readLease reads a lease at once, and again when the time has come and something can follow from it.
+func (c *Core) readLease(now time.Time, n *node, again time.Time) {
+	if !n.lease.ask.due(now) {
+		return
+	}
+	if n.lease.read.IsZero() || !now.Before(again) && !now.Before(n.lease.read.Add(leaseApart)) {
+		n.lease.ask.asked(now)
+		c.operate(ReadLease{Node: n.Name, Host: n.Host, Why: "Mesos has lost its agent"})
+	}
+}
+
+// judgeSucceeded ends a node whose agent cannot come back, if no kubelet of it shows that it lives: with the posix launcher its
+// executor outlives the agent, and ends the node by itself.
+func (c *Core) judgeSucceeded(now time.Time, n *node) {
+	why := fmt.Sprintf("its agent %s is lost, and host %s has the new agent %s", n.Agent, n.Host, n.successor)
+	switch {
+	case !c.kubeSynced:
+	case !c.registered(n):
+		c.move(now, n, Gone, why)
+	case n.lease.lost:
+		c.move(now, n, Gone, why+"; its kubelet does not renew its lease")
+	default:
+		c.readLease(now, n, now)
 	}
 }
 
@@ -48,11 +75,11 @@ func (c *Core) leaseSeen(now time.Time, e LeaseSeen) {
 	}
 	n.lease.ask = retry{}
 	before := n.lease
-	if n.Phase != Unreachable || n.lease.lost {
+	if !n.agentLost || n.Phase == Gone || n.lease.lost {
 		return
 	}
 	switch {
-	case before.read.IsZero() || now.Before(n.lostAt()):
+	case before.read.IsZero() || n.successor == "" && now.Before(n.lostAt()):
 	case now.Before(before.read.Add(leaseApart)):
 		return
 	case !e.Renewed.Equal(before.renewed):
@@ -60,6 +87,9 @@ func (c *Core) leaseSeen(now time.Time, e LeaseSeen) {
 	default:
 		n.lease.lost = true
 		c.counted, c.freed = false, true
+		if n.successor != "" {
+			return // judged by the rule
+		}
 		n.Why = fmt.Sprintf("unreachable for %s, and its kubelet has not renewed its lease: another node is launched; its pods stay bound to host %s "+
 			"until the agent is back, or marked gone in Mesos, or the Node is deleted", n.pool.Unreachable.After, n.Host)
 		c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Alarm: true, Text: n.Why})

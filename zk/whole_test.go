@@ -40,7 +40,7 @@ func wholePool() scheduler.PoolRecord {
 func wholeNode() scheduler.Node {
 	pool := wholePool().Pool
 	return scheduler.Node{
-		Name: "workers-1", Pool: "workers", Agent: "S1", Host: "agent1", Version: 3,
+		Name: "workers-1", Pool: "workers", Agent: "S1", Host: "agent1", Address: "10.0.0.1", Version: 3,
 		Tasks: []scheduler.Task{
 			{ID: "workers-1.1", Resources: pool.Resources}, {ID: "workers-1.2", Resources: pool.Resources, Ending: true},
 		},

@@ -86,8 +86,11 @@ func addFlags(flags *pflag.FlagSet, o *framework.Options) {
 	flags.Float32Var(&o.KubeQPS, "kube-api-qps", o.KubeQPS, "requests a second to the Kubernetes API")
 	flags.IntVar(&o.KubeBurst, "kube-api-burst", o.KubeBurst, "requests to the Kubernetes API at once")
 	n := &o.Nodes
-	flags.StringVar(&n.Executor, "executor-path", n.Executor, "path of k8s-executor on the agents")
-	flags.StringVar(&n.Kubelet, "kubelet-path", n.Kubelet, "path of the kubelet on the agents")
+	flags.StringVar(&n.Executor, "executor", n.Executor, "k8s-executor: its path on the agents; or URI#sha256=HEX, fetched and compared; or serve:FILE, a file of this host that the nodes fetch from here")
+	flags.StringVar(&n.Kubelet, "kubelet", n.Kubelet, "the kubelet, as --executor")
+	flags.StringVar(&n.Join, "node-join", n.Join, "how a kubelet shows who it is: kubeconfig, by a file on its host; or token, by a bootstrap token that is made for it")
+	flags.StringVar(&n.APIServer, "node-api-server", n.APIServer, "https URL at which kubelets that join by token reach the API server (default: that of --kubeconfig)")
+	flags.BoolVar(&n.ServingCertificates, "node-serving-certificates", n.ServingCertificates, "kubelets ask the cluster for the certificates that they serve with, and the framework approves them; always with --node-join=token")
 	flags.StringVar(&n.Kubeconfig, "node-kubeconfig", n.Kubeconfig, "path on the agents of the kubelet's kubeconfig")
 	flags.StringVar(&n.BootstrapKubeconfig, "node-bootstrap-kubeconfig", n.BootstrapKubeconfig, "path on the agents of a kubeconfig that may only ask for the kubelet's certificate; with it --node-kubeconfig may be empty")
 	flags.StringVar(&n.RootDir, "kubelet-root-dir", n.RootDir, "the kubelet's directory on the agents")

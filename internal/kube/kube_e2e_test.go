@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/yaml"
 
 	"k8s-framework/internal/kube"
 	"k8s-framework/internal/kube/api"
@@ -33,6 +32,8 @@ type world struct {
 	*local.ControlPlane
 	admin kubernetes.Interface
 	ours  *api.Client
+	// kubeconfig is that of ours.
+	kubeconfig string
 }
 
 func start(t *testing.T) world {
@@ -40,42 +41,20 @@ func start(t *testing.T) world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close(context.Background())) })
 	cp, err := l.StartControlPlane(t.Context(), local.Options{
-		// Nobody sends the heartbeats of the nodes in this test.
-		ControllerManagerFlags: []string{"--node-monitor-grace-period=1h", "--node-startup-grace-period=1h"},
+		// Nobody sends the heartbeats of the nodes in this test, and nobody else approves.
+		ControllerManagerFlags: []string{"--node-monitor-grace-period=1h", "--node-startup-grace-period=1h", "--controllers=-csrapproving"},
 	})
 	require.NoError(t, err)
 	w := world{ControlPlane: cp, admin: cp.Client()}
-	w.allow(t)
-	path, err := cp.Kubeconfig("k8s-framework")
+	readRights(t).grant(t, w.admin)
+	w.kubeconfig, err = cp.Kubeconfig("k8s-framework")
 	require.NoError(t, err)
-	config, err := api.Access{Kubeconfig: path, UserAgent: "k8s-framework"}.Config()
+	config, err := api.Access{Kubeconfig: w.kubeconfig, UserAgent: "k8s-framework"}.Config()
 	require.NoError(t, err)
 	w.ours, err = api.New(config)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return w.ours.Get(t.Context(), "/api/v1/nodes", nil) == nil }, time.Minute, 20*time.Millisecond)
 	return w
-}
-
-// allow gives our client the rights of the example, and no others.
-func (w world) allow(t *testing.T) {
-	t.Helper()
-	text, err := os.ReadFile("../../examples/rbac.yaml")
-	require.NoError(t, err)
-	paths := map[string]string{
-		"ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles", "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-		"Role":        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-node-lease/roles",
-		"RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-node-lease/rolebindings",
-	}
-	for document := range strings.SplitSeq(string(text), "\n---\n") {
-		object, err := yaml.YAMLToJSON([]byte(document))
-		require.NoError(t, err)
-		var kind metav1.TypeMeta
-		require.NoError(t, yaml.Unmarshal(object, &kind))
-		require.Contains(t, paths, kind.Kind)
-		require.Eventually(t, func() bool { // the API server makes the namespace of the leases when it has started
-			return w.admin.RbacV1().RESTClient().Post().AbsPath(paths[kind.Kind]).Body(object).Do(t.Context()).Error() == nil
-		}, time.Minute, 20*time.Millisecond)
-	}
 }
 
 func (w world) node(t *testing.T, name, provider string) {

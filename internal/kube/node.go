@@ -13,8 +13,9 @@ import (
 type wireNode struct {
 	api.Object
 	Spec struct {
-		ProviderID    string `json:"providerID"`
-		Unschedulable bool   `json:"unschedulable"`
+		ProviderID    string  `json:"providerID"`
+		Unschedulable bool    `json:"unschedulable"`
+		Taints        []taint `json:"taints"`
 	} `json:"spec"`
 	Status struct {
 		Allocatable struct {
@@ -35,7 +36,7 @@ const neverReady = "its kubelet has posted no status yet"
 func nodeOf(w wireNode) scheduler.KubeNode {
 	n := scheduler.KubeNode{
 		Host: scheduler.Hostname(w.Metadata.Name), UID: scheduler.UID(w.Metadata.UID), ProviderID: w.Spec.ProviderID,
-		Unschedulable: w.Spec.Unschedulable, Created: w.Metadata.CreationTimestamp, ReadyWhy: neverReady,
+		Unschedulable: w.Spec.Unschedulable, Starting: w.starting(), Created: w.Metadata.CreationTimestamp, ReadyWhy: neverReady,
 	}
 	for _, condition := range w.Status.Conditions {
 		if condition.Type == "Ready" {

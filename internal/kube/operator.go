@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -25,9 +24,10 @@ type OperatorOptions struct {
 
 // Operator performs operations on Kubernetes. Its methods may be called from any goroutine.
 type Operator struct {
-	client  *api.Client
-	drainer *drain.Drainer
-	scribe  *scribe
+	client    *api.Client
+	component string
+	drainer   *drain.Drainer
+	scribe    *scribe
 	// releaseWithin is the constant, which tests shorten.
 	releaseWithin time.Duration
 
@@ -54,7 +54,7 @@ func NewOperator(options OperatorOptions) (*Operator, error) {
 		return nil, err
 	}
 	return &Operator{
-		client: options.Client, drainer: drainer, scribe: newScribe(options.Client, options.Component),
+		client: options.Client, component: options.Component, drainer: drainer, scribe: newScribe(options.Client, options.Component),
 		drains: map[scheduler.NodeName]*job{}, releaseWithin: releaseWithin,
 	}, nil
 }
@@ -92,7 +92,7 @@ func (o *Operator) Perform(ctx context.Context, op scheduler.Op, deliver func(sc
 			return scheduler.PodsCounted{Pool: op.Pool, Pods: pods}, err
 		})
 	default:
-		panic(fmt.Sprintf("unknown operation %T", op))
+		o.start(ctx, op, deliver, func() (scheduler.Event, error) { return o.admit(ctx, op) })
 	}
 }
 

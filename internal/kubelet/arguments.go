@@ -1,9 +1,6 @@
 package kubelet
 
-import (
-	"path"
-	"strings"
-)
+import "strings"
 
 // Arguments are the kubelet's, without the program's name: what its configuration file cannot say. configuration is the path
 // of that file.
@@ -13,8 +10,7 @@ func Arguments(spec Spec, configuration string) []string {
 		"--kubeconfig=" + spec.KubeconfigPath(),
 		"--hostname-override=" + spec.Host,
 		"--root-dir=" + spec.RootDir,
-		// Not below the root directory by default, whatever --root-dir says.
-		"--cert-dir=" + path.Join(spec.RootDir, "pki"),
+		"--cert-dir=" + spec.CertificateDir(),
 	}
 	if spec.BootstrapKubeconfig != "" {
 		arguments = append(arguments, "--bootstrap-kubeconfig="+spec.BootstrapKubeconfig)

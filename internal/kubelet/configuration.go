@@ -97,8 +97,15 @@ func defaults(spec Spec) map[string]any {
 		"authorization": map[string]any{"mode": "Webhook"},
 		"failSwapOn":    false,
 	}
-	if spec.BootstrapKubeconfig != "" {
+	if spec.BootstrapKubeconfig != "" || spec.Join != nil {
 		fields["rotateCertificates"] = true
+	}
+	if spec.Join != nil && spec.Join.CA != "" {
+		// As kubeadm does: the CA of the API server signs its clients too, and without one nobody gets logs from the kubelet.
+		overlay(fields, map[string]any{"authentication": map[string]any{"x509": map[string]any{"clientCAFile": spec.ClusterCA()}}})
+	}
+	if spec.ServingCertificate {
+		fields["serverTLSBootstrap"] = true
 	}
 	return fields
 }

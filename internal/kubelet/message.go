@@ -11,6 +11,10 @@ type Message struct {
 	// Drained says that the drain of the node is over, because it is empty or because its deadline passed: a kill that follows
 	// need not drain.
 	Drained bool `json:"drained"`
+	// Token is the bootstrap token that the executor asked for, and TokenLife how long it is good. It is a secret: a Message is
+	// never logged.
+	Token     string   `json:"token,omitempty"`
+	TokenLife Duration `json:"tokenLife,omitempty"`
 }
 
 // Encode writes the message for Mesos's MESSAGE call.
@@ -35,6 +39,8 @@ type Report struct {
 	// Draining says that the executor drains its node itself, because it was told to end without having been told that the node
 	// is drained. TASK_KILLING would say the same, but with DRAIN_AGENT and mark_gone an agent takes that for the end.
 	Draining bool `json:"draining"`
+	// TokenWanted says that the kubelet has no credentials and its executor waits for a bootstrap token.
+	TokenWanted bool `json:"tokenWanted,omitempty"`
 	// PodsLeft and Blocked are the progress of that drain; Blocked names pods and budgets.
 	PodsLeft int      `json:"podsLeft,omitempty"`
 	Blocked  []string `json:"blocked,omitempty"`

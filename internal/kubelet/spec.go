@@ -26,7 +26,7 @@ type Spec struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	Taints []string          `json:"taints,omitempty"`
 
-	// Kubelet is the absolute path of the kubelet program on the host.
+	// Kubelet is the kubelet program: an absolute path on the host, or URI#sha256=HEX ([ParseProgram]).
 	Kubelet string `json:"kubelet"`
 	// RootDir is the kubelet's own directory: pods' volumes, certificates, and the lock that keeps it alone on its host.
 	RootDir string `json:"rootDir"`
@@ -35,6 +35,10 @@ type Spec struct {
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	// BootstrapKubeconfig is the path on the host of credentials that may only ask for a client certificate.
 	BootstrapKubeconfig string `json:"bootstrapKubeconfig,omitempty"`
+	// Join, if not nil, lets the kubelet join by a bootstrap token; then there is neither of the two above.
+	Join *Join `json:"join,omitempty"`
+	// ServingCertificate lets the kubelet ask the cluster for the certificate that it serves with, instead of signing its own.
+	ServingCertificate bool `json:"servingCertificate,omitempty"`
 	// NodeIP is the address that the Node is registered with; empty: the kubelet chooses.
 	NodeIP string `json:"nodeIP,omitempty"`
 	// RuntimeEndpoint is the container runtime's socket, as unix:///path.
@@ -135,6 +139,9 @@ func Defaults() Spec {
 func (s Spec) KubeconfigPath() string {
 	if s.Kubeconfig != "" {
 		return s.Kubeconfig
+	}
+	if s.Join != nil {
+		return path.Join(s.JoinDir(), "kubeconfig")
 	}
 	return path.Join(s.RootDir, "kubeconfig")
 }

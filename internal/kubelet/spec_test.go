@@ -94,7 +94,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 		`version is "3", want 1`, `node is "Workers_1"`, `host is "Agent1.Example", want the host's name in lower case`,
 		`providerID is "mesos://x/y/z", want mesos://<framework id>/Workers_1`, `labels is "kubernetes.io/role"`,
 		`labels is "node-role.kubernetes.io/worker"`, `labels[a] is "no spaces"`, `labels is "!"`, `taints[0] is "a=b"`, `taints[1]`,
-		`kubelet is "kubelet", want an absolute path`, `rootDir is "/"`, `nodeIP is "1.2.3"`, `kubeconfig is ""`,
+		`kubelet: "kubelet" is no program, want an absolute path`, `rootDir is "/"`, `nodeIP is "1.2.3"`, `kubeconfig is ""`,
 		`runtimeEndpoint is "/run/containerd.sock"`, `healthzPort is "70000"`, `logBytes is "1"`,
 		`kubeletConfiguration.cgroupRoot may not be set: pods live below the Mesos container's cgroup`,
 		`drain.deadline is "-1ns"`, `drain.then is "maybe", want force or wait`, `restart.max is "1ns"`, `restart.failures is "0"`,

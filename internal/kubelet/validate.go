@@ -84,7 +84,7 @@ func (s Spec) checkPaths(p *problems) {
 			p.reject(field, value, "an absolute path without . or ..")
 		}
 	}
-	absolute("kubelet", s.Kubelet)
+	s.checkProgram(p)
 	absolute("rootDir", s.RootDir)
 	if s.Kubeconfig != "" {
 		absolute("kubeconfig", s.Kubeconfig)
@@ -92,9 +92,7 @@ func (s Spec) checkPaths(p *problems) {
 	if s.BootstrapKubeconfig != "" {
 		absolute("bootstrapKubeconfig", s.BootstrapKubeconfig)
 	}
-	if s.Kubeconfig == "" && s.BootstrapKubeconfig == "" {
-		p.reject("kubeconfig", "", "a path here or in bootstrapKubeconfig: without one the kubelet cannot join")
-	}
+	s.checkJoin(p)
 	socket, ok := strings.CutPrefix(s.RuntimeEndpoint, "unix://")
 	if !ok || !path.IsAbs(socket) {
 		p.reject("runtimeEndpoint", s.RuntimeEndpoint, "unix:///path of the container runtime's socket")

@@ -100,6 +100,12 @@ func (s speaker) encode(call scheduler.Call) (*v1sched.Call, error) {
 			AgentID: v1.AgentID{Value: string(call.Agent)}, ExecutorID: v1.ExecutorID{Value: string(call.Executor)},
 			Data: s.renderer.Drained(call),
 		}
+	case scheduler.SendToken:
+		message.Type = v1sched.Call_MESSAGE
+		message.Message = &v1sched.Call_Message{
+			AgentID: v1.AgentID{Value: string(call.Agent)}, ExecutorID: v1.ExecutorID{Value: string(call.Executor)},
+			Data: s.renderer.Token(call),
+		}
 	case scheduler.Reconcile:
 		message.Type = v1sched.Call_RECONCILE
 		message.Reconcile = reconcile(call.Tasks)
@@ -147,6 +153,8 @@ func describe(call scheduler.Call) string {
 		return fmt.Sprintf("KILL task %s", call.Task)
 	case scheduler.TellDrained:
 		return fmt.Sprintf("MESSAGE to executor %s", call.Executor)
+	case scheduler.SendToken:
+		return fmt.Sprintf("MESSAGE to executor %s: a bootstrap token", call.Executor)
 	case scheduler.Reconcile:
 		return fmt.Sprintf("RECONCILE %d tasks", len(call.Tasks))
 	case scheduler.AcceptInverse:

@@ -23,6 +23,8 @@ func (r renders) Executor(scheduler.Launch) (Executor, error) { return r.executo
 
 func (r renders) Drained(told scheduler.TellDrained) []byte { return []byte("drained " + told.Node) }
 
+func (renders) Token(sent scheduler.SendToken) []byte { return []byte("token " + string(sent.Token)) }
+
 func (renders) Reported(message []byte) (scheduler.Event, error) {
 	return scheduler.ExecutorDraining{Why: string(message)}, nil
 }
@@ -100,6 +102,11 @@ func TestCallsBecomeMesosCalls(t *testing.T) {
 			scheduler.TellDrained{Node: "w-1", Agent: "a", Executor: "w-1"},
 			`{"type":"MESSAGE","framework_id":{"value":"f"},
 			  "message":{"agent_id":{"value":"a"},"executor_id":{"value":"w-1"},"data":"ZHJhaW5lZCB3LTE="}}`,
+		},
+		"send token": {
+			scheduler.SendToken{Node: "w-1", Agent: "a", Executor: "w-1", Token: "t"},
+			`{"type":"MESSAGE","framework_id":{"value":"f"},
+			  "message":{"agent_id":{"value":"a"},"executor_id":{"value":"w-1"},"data":"dG9rZW4gdA=="}}`,
 		},
 		"reconcile some": {
 			scheduler.Reconcile{Tasks: []scheduler.TaskAt{{Task: "w-1.1", Agent: "a"}, {Task: "w-2.1"}}},

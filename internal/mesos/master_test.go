@@ -280,6 +280,8 @@ func (plain) Executor(scheduler.Launch) (mesos.Executor, error) {
 
 func (plain) Drained(told scheduler.TellDrained) []byte { return []byte("drained " + told.Node) }
 
+func (plain) Token(sent scheduler.SendToken) []byte { return []byte("token " + string(sent.Token)) }
+
 func (plain) Reported(message []byte) (scheduler.Event, error) {
 	return scheduler.ExecutorDraining{Why: string(message)}, nil
 }

@@ -2,6 +2,7 @@ package mesos
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -28,6 +29,8 @@ func fromOffer(offer *v1.Offer) scheduler.Offer {
 		Host:  scheduler.Hostname(offer.Hostname),
 		Role:  scheduler.Role(offer.GetAllocationInfo().GetRole()),
 	}
+	url := offer.GetURL().GetAddress()
+	converted.Address = address(url.GetIP(), offer.Hostname)
 	if domain := offer.GetDomain().GetFaultDomain(); domain != nil {
 		converted.Region, converted.Zone = domain.Region.Name, domain.Zone.Name
 	}
@@ -59,6 +62,16 @@ func fromInverse(offers *v1sched.Event_InverseOffers) []scheduler.InverseOffer {
 		})
 	}
 	return converted
+}
+
+// address is an agent's IP address in its canonical form: that of its URL, or its host name where that is one; else empty.
+func address(ip, hostname string) string {
+	for _, text := range []string{ip, hostname} {
+		if parsed, err := netip.ParseAddr(text); err == nil {
+			return parsed.Unmap().String()
+		}
+	}
+	return ""
 }
 
 // fromAttribute writes an attribute's value as Mesos does.

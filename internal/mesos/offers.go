@@ -30,9 +30,13 @@ const (
 	offerHostname       protowire.Number = 4
 	offerResources      protowire.Number = 5
 	offerAttributes     protowire.Number = 7
+	offerURL            protowire.Number = 8
 	offerUnavailability protowire.Number = 9
 	offerAllocation     protowire.Number = 10
 	offerDomain         protowire.Number = 11
+
+	urlAddress protowire.Number = 2
+	addressIP  protowire.Number = 2
 
 	resourceName         protowire.Number = 1
 	resourceType         protowire.Number = 2
@@ -104,7 +108,7 @@ func (r *offersReader) innerText(message []byte) (string, error) {
 
 // offer reads one Offer.
 func (r *offersReader) offer(message []byte) (offer scheduler.Offer, err error) {
-	var id, agent, host []byte
+	var id, agent, host, ip []byte
 	resources, attributes := 0, 0
 	s := scan{rest: message}
 	for s.next() && err == nil {
@@ -119,6 +123,8 @@ func (r *offersReader) offer(message []byte) (offer scheduler.Offer, err error) 
 			resources++
 		case offerAttributes:
 			attributes++
+		case offerURL:
+			ip, err = agentIP(s.bytes)
 		case offerUnavailability:
 			offer.UnavailableFrom, err = unavailableFrom(s.bytes)
 		case offerAllocation:
@@ -140,6 +146,7 @@ func (r *offersReader) offer(message []byte) (offer scheduler.Offer, err error) 
 	offer.ID = scheduler.OfferID(own[:len(id)])
 	offer.Agent = scheduler.AgentID(own[len(id) : len(id)+len(agent)])
 	offer.Host = scheduler.Hostname(own[len(id)+len(agent):])
+	offer.Address = address(string(ip), string(offer.Host))
 	return r.lists(message, offer, resources, attributes)
 }
 
@@ -170,6 +177,15 @@ func (r *offersReader) lists(
 		}
 	}
 	return offer, nil
+}
+
+// agentIP reads URL.address.ip; nil: it is not there.
+func agentIP(message []byte) ([]byte, error) {
+	address, err := inner(message, urlAddress)
+	if err != nil {
+		return nil, err
+	}
+	return inner(address, addressIP)
 }
 
 // unavailableFrom reads Unavailability.start.nanoseconds; 0 means that nothing is planned.

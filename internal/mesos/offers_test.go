@@ -206,3 +206,16 @@ func mesosGo(stream []byte, into *v1sched.Event) error {
 	frames := func() framing.Reader { return recordio.NewReader(bytes.NewReader(stream), limit...) }
 	return codecs.ByMediaType[codecs.MediaTypeProtobuf].NewDecoder(frames).Decode(into)
 }
+
+func TestAnAgentsAddressIsThatOfItsURL(t *testing.T) {
+	for _, each := range []struct{ ip, hostname, want string }{
+		{"10.1.2.3", "agent.example", "10.1.2.3"},
+		{"", "10.1.2.3", "10.1.2.3"},
+		{"", "agent.example", ""},
+		{"::FFFF:10.1.2.3", "agent.example", "10.1.2.3"},
+		{"FD00:0::1", "agent.example", "fd00::1"},
+		{"ten", "agent.example", ""},
+	} {
+		assert.Equal(t, each.want, address(each.ip, each.hostname), "%+v", each)
+	}
+}

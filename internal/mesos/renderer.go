@@ -12,6 +12,8 @@ type Renderer interface {
 	Executor(launch scheduler.Launch) (Executor, error)
 	// Drained is the message by which an executor learns that its node is drained.
 	Drained(told scheduler.TellDrained) []byte
+	// Token is the message that carries a node's bootstrap token.
+	Token(sent scheduler.SendToken) []byte
 	// Reported is what an executor's message means. An error says that it cannot be read; it is then ignored.
 	Reported(message []byte) (scheduler.Event, error)
 }

@@ -33,6 +33,7 @@ type follower struct {
 	goal     goal
 	out      io.Writer
 	phases   map[scheduler.NodeName]scheduler.Phase
+	sizes    map[scheduler.NodeName]scheduler.Resources
 	versions map[string]int64
 	looked   bool
 	// trouble is why the last look failed.
@@ -40,7 +41,10 @@ type follower struct {
 }
 
 func follow(ctx context.Context, state func(context.Context) (scheduler.View, error), goal goal, timeout time.Duration, out io.Writer) error {
-	f := &follower{goal: goal, out: out, phases: map[scheduler.NodeName]scheduler.Phase{}, versions: map[string]int64{}}
+	f := &follower{
+		goal: goal, out: out, versions: map[string]int64{},
+		phases: map[scheduler.NodeName]scheduler.Phase{}, sizes: map[scheduler.NodeName]scheduler.Resources{},
+	}
 	late, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ticker := time.NewTicker(lookEvery)
@@ -77,7 +81,7 @@ func (f *follower) failed(err error) {
 	f.trouble = text
 }
 
-// show writes which nodes of the pools have changed their phase. At the first look those count as changed that are not Ready.
+// show writes which nodes of the pools have changed their phase or their size. At the first look those count as changed that are not Ready.
 func (f *follower) show(view scheduler.View) {
 	seen := map[scheduler.NodeName]bool{}
 	for _, n := range view.Nodes {
@@ -89,11 +93,16 @@ func (f *follower) show(view scheduler.View) {
 		if f.phases[n.Name] = n.Phase; before != n.Phase && (f.looked || n.Phase != scheduler.Ready) {
 			f.say("node %s on %s: %s: %s", n.Name, n.Host, n.Phase, n.Why)
 		}
+		size, known := f.sizes[n.Name]
+		if f.sizes[n.Name] = n.Slice(); known && size != n.Slice() {
+			f.say("node %s on %s: has %s now", n.Name, n.Host, n.Slice())
+		}
 	}
 	for name := range f.phases {
 		if !seen[name] {
 			f.say("node %s: over, and forgotten", name)
 			delete(f.phases, name)
+			delete(f.sizes, name)
 		}
 	}
 	f.looked = true

@@ -20,6 +20,7 @@ type seen struct {
 	rollout scheduler.Rollout
 	missing int
 	paused  bool
+	size    scheduler.Amount // MiB in thousandths, of each node
 	err     error
 }
 
@@ -32,6 +33,7 @@ func (s seen) view() (scheduler.View, error) {
 			continue
 		}
 		node := scheduler.Node{Name: name, Pool: "blue", Host: "h" + scheduler.Hostname(name[len(name)-1:]), Phase: phase, Version: 2, Why: "so it is"}
+		node.Tasks = []scheduler.Task{{Resources: scheduler.Resources{Mem: s.size}}}
 		if name == s.old {
 			node.Version = 1
 			view.Pools[0].Outdated = 1
@@ -79,6 +81,19 @@ func TestARollingChangeIsFollowedToItsEnd(t *testing.T) {
 00:00:03  node blue-1: over, and forgotten
 00:00:04  node blue-3 on h3: NotReady: so it is
 00:00:05  node blue-3 on h3: Ready: so it is
+`, printed)
+}
+
+func TestANodeThatGrowsIsSeenToGrow(t *testing.T) {
+	both := in{"blue-1": scheduler.Ready, "blue-2": scheduler.Ready}
+	printed, err := followed(
+		t, goal{pools: []string{"blue"}, change: true},
+		seen{phases: both, rollout: scheduler.Rollout{Version: 2}, size: 1_000_000},
+		seen{phases: both, rollout: scheduler.Rollout{Version: 2, Done: true}, size: 1_100_000},
+	)
+	require.NoError(t, err)
+	require.Equal(t, `00:00:01  node blue-1 on h1: has mem:1100 now
+00:00:01  node blue-2 on h2: has mem:1100 now
 `, printed)
 }
 

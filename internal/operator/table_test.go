@@ -130,7 +130,9 @@ func TestManyReasonsAreCutShort(t *testing.T) {
 	for i := range 25 {
 		p.Refusals = append(p.Refusals, scheduler.RefusalView{Host: scheduler.Hostname(fmt.Sprint("h", i)), Why: fmt.Sprint(i, " short")})
 	}
-	lines := refusals(&p)
+	own := scheduler.View{Nodes: []scheduler.NodeView{{Node: scheduler.Node{Name: "workers-1", Pool: "workers", Host: "own"}}}}
+	p.Refusals = append(p.Refusals, scheduler.RefusalView{Host: "own", Why: "the host has node workers-1"})
+	lines := refusals(own, &p)
 	require.Len(t, lines, maxReasons+1)
 	require.Equal(t, "pool workers is not on 15 hosts more: k8s-framework status -o json", lines[maxReasons])
 }

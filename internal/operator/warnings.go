@@ -18,7 +18,7 @@ const (
 func warnings(view scheduler.View, now time.Time) []string {
 	var lines []string
 	for i := range view.Pools {
-		lines = append(lines, poolWarnings(&view.Pools[i])...)
+		lines = append(lines, poolWarnings(view, &view.Pools[i])...)
 	}
 	for _, n := range view.Nodes {
 		if n.Phase == scheduler.Draining && now.After(n.DrainBy) {
@@ -34,7 +34,7 @@ func warnings(view scheduler.View, now time.Time) []string {
 	return lines
 }
 
-func poolWarnings(p *scheduler.PoolView) []string {
+func poolWarnings(view scheduler.View, p *scheduler.PoolView) []string {
 	var lines []string
 	if p.Rollout.Stopped != "" {
 		lines = append(lines, fmt.Sprintf("pool %s: the change is stopped: %s", p.Name, p.Rollout.Stopped))
@@ -45,18 +45,25 @@ func poolWarnings(p *scheduler.PoolView) []string {
 	if p.Paused && p.Outdated > 0 {
 		lines = append(lines, fmt.Sprintf("pool %s is paused with %d nodes to go", p.Name, p.Outdated))
 	}
-	lines = append(lines, refusals(p)...)
+	lines = append(lines, refusals(view, p)...)
 	if p.Backoff != nil {
 		lines = append(lines, fmt.Sprintf("pool %s launches again at %s, after failures", p.Name, clock(*p.Backoff)))
 	}
 	return lines
 }
 
-// refusals say why hosts are not used, those with the same reason together.
-func refusals(p *scheduler.PoolView) []string {
+// refusals say why hosts are not used, those with the same reason together. That a pool is on a host already is no news.
+func refusals(view scheduler.View, p *scheduler.PoolView) []string {
+	own := map[scheduler.Hostname]bool{}
+	for _, n := range view.Nodes {
+		own[n.Host] = own[n.Host] || n.Pool == p.Name
+	}
 	hosts := map[string][]string{}
 	var reasons []string
 	for _, r := range p.Refusals {
+		if own[r.Host] {
+			continue
+		}
 		if hosts[r.Why] == nil {
 			reasons = append(reasons, r.Why)
 		}

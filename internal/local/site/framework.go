@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,12 +95,17 @@ func (s *Site) RestartInstance(ctx context.Context, index int) (*Instance, error
 	})
 }
 
+// AddInstanceFlags gives further flags to the instances that are started from now on; of two values of one flag the later counts.
+func (s *Site) AddInstanceFlags(flags ...string) {
+	s.options.InstanceFlags = append(slices.Clone(s.options.InstanceFlags), flags...)
+}
+
 // instanceFlags is how an operator would start the framework here.
 func (s *Site) instanceFlags(address string) []string {
 	return append([]string{
 		"--master=" + s.MesosURL(), "--zk=" + s.StateURL(), "--zk-session-timeout=4s",
 		"--listen=" + address, "--advertise=" + address, "--kubeconfig=" + s.Kube.AdminKubeconfig(),
-		"--executor-path=" + s.executorProgram(), "--kubelet-path=" + filepath.Join(s.Lab.BinDir(), "kubelet"),
+		"--executor=" + s.executorProgram(), "--kubelet=" + filepath.Join(s.Lab.BinDir(), "kubelet"),
 		"--node-kubeconfig=" + nodeKubeconfig,
 	}, s.options.InstanceFlags...)
 }

@@ -140,13 +140,15 @@ func (s *Site) newAgent(ctx context.Context, name string) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig, err := s.Kube.KubeletKubeconfig(name)
-	if err != nil {
-		return nil, err
-	}
-	// The file system is shared, this folder is not: it is where --node-kubeconfig points on every host.
-	if _, err := h.Exec(ctx, "cp", kubeconfig, nodeKubeconfig); err != nil {
-		return nil, err
+	if !s.options.BareHosts {
+		kubeconfig, err := s.Kube.KubeletKubeconfig(name)
+		if err != nil {
+			return nil, err
+		}
+		// The file system is shared, this folder is not: it is where --node-kubeconfig points on every host.
+		if _, err := h.Exec(ctx, "cp", kubeconfig, nodeKubeconfig); err != nil {
+			return nil, err
+		}
 	}
 	a := &Agent{Host: h, site: s}
 	return a, a.Start(ctx)

@@ -25,6 +25,8 @@ type Options struct {
 	AgentFlags, MasterFlags []string
 	// InstanceFlags are flags of k8s-framework beyond those that say where everything is; --pool among them.
 	InstanceFlags []string
+	// BareHosts have no credentials of a kubelet's.
+	BareHosts bool
 	// ControllerManagerFlags are flags of the kube-controller-manager.
 	ControllerManagerFlags []string
 	// Says is told each step as it begins, if not nil.
