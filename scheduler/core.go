@@ -58,10 +58,8 @@ type Core struct {
 	freed         bool      // a host became free, or demand grew, since the last revival
 	reconcileNext time.Time
 	// peek is until when offers are looked at for what only they can tell (demand.go).
-	peek    time.Time
-	orphans map[TaskID]*orphan
-	// returning holds the hosts on which reservations that nobody owns wait for an offer, to be given back.
-	returning   map[Hostname]*returning
+	peek        time.Time
+	orphans     map[TaskID]*orphan
 	maintenance map[AgentID]*window
 	teardown    teardown
 	// refusals says why each agent's last offers were not used while a node was missing.
@@ -107,6 +105,8 @@ type pool struct {
 	// awaited holds the hosts on which a pool of all agents has had a node that was to be replaced, until it is, or until
 	// nobody waits for it any more.
 	awaited map[Hostname]time.Time
+	// returns says how far each of Returns has come.
+	returns map[Return]*returning
 }
 
 // node is a record and what can be learnt again.
@@ -169,7 +169,6 @@ func New(config Config, saved State) (*Core, error) {
 		tokens:      map[string]*node{},
 		suppressed:  map[Role]bool{},
 		orphans:     map[TaskID]*orphan{},
-		returning:   map[Hostname]*returning{},
 		maintenance: map[AgentID]*window{},
 		refusals:    map[offeredTo]refused{},
 		kube:        map[Hostname]KubeNode{},
@@ -209,7 +208,14 @@ func NewPoolRecord(p Pool) PoolRecord {
 func newPool(record PoolRecord) *pool {
 	record.Pool = record.Pool.normal()
 	record.Rollout.Version = max(record.Rollout.Version, 1)
-	return &pool{PoolRecord: record, constraints: compile(record.Constraints), edits: 1, awaited: map[Hostname]time.Time{}}
+	p := &pool{
+		PoolRecord: record, constraints: compile(record.Constraints), edits: 1,
+		awaited: map[Hostname]time.Time{}, returns: map[Return]*returning{},
+	}
+	for _, r := range record.Returns {
+		p.returns[r] = &returning{}
+	}
+	return p
 }
 
 // restore takes a saved record over.
@@ -335,7 +341,7 @@ func (c *Core) bury(now time.Time, n *node) {
 		n.pool.awaited[n.Host] = now.Add(time.Duration(n.pool.ReadyTimeout))
 	}
 	if n.Reserved {
-		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
+		c.awaitReturn(n.pool, Return{n.Host, n.Executor.Role})
 	}
 	c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: fmt.Sprintf("forgotten; host %s is free", n.Host)})
 }

@@ -10,7 +10,7 @@ import (
 const reviveEvery = 5 * time.Second
 
 // peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing: only an offer can
-// tell that a lost agent has come back under a new ID, or bring reservations that nobody remembers.
+// tell that a lost agent has come back under a new ID, or bring reservations of an agent that was away for long.
 const peekFor = 30 * time.Second
 
 // announcement is what Mesos is told of us that pools decide.
@@ -27,6 +27,13 @@ func (c *Core) announcement() announcement {
 	for _, p := range c.pools {
 		a.roles = append(a.roles, p.Role)
 		a.gpus = a.gpus || p.Resources.GPUs > 0
+		for at := range p.returns {
+			a.roles = append(a.roles, at.Role)
+		}
+	}
+	for _, n := range c.unsettled { // of another version than its pool, perhaps
+		a.roles = append(a.roles, n.Executor.Role)
+		a.gpus = a.gpus || n.Slice().GPUs > 0
 	}
 	slices.Sort(a.roles)
 	a.roles = slices.Compact(a.roles)
@@ -109,23 +116,17 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 		want := c.missing(p, now) > 0 || c.grows(p)
 		wanted[p.Role] = wanted[p.Role] || want || !c.teardown.sweep.IsZero()
 	}
-	for _, r := range c.returning {
-		wanted[r.role] = wanted[r.role] || !r.offered && (!r.overdue || now.Before(c.peek))
+	for _, p := range c.pools {
+		for at, r := range p.returns {
+			wanted[at.Role] = wanted[at.Role] || !r.offered && (!r.overdue || now.Before(c.peek))
+		}
 	}
 	if now.Before(c.peek) {
-		for _, p := range c.pools {
-			wanted[p.Role] = wanted[p.Role] || p.reserves()
-		}
 		for _, n := range c.active() {
 			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost
 		}
 	}
 	return wanted
-}
-
-// reserves reports whether reservations of the pool may be on agents without a node of it.
-func (p *pool) reserves() bool {
-	return p.Reserve || p.Rollout.Previous != nil && p.Rollout.Previous.Reserve
 }
 
 // grows reports whether a node of the pool waits for room on its agent.

@@ -61,7 +61,8 @@ func (c *Core) clone() *Core {
 	for name, p := range c.pools {
 		other := *p
 		other.constraints = compile(p.Constraints)
-		other.awaited = maps.Clone(p.awaited)
+		other.awaited, other.returns = maps.Clone(p.awaited), cloneValues(p.returns)
+		other.Returns = slices.Clone(p.Returns)
 		other.settled = 0 // all are visited, and none settles before the copy is thrown away
 		copied.pools[name] = &other
 	}
@@ -77,7 +78,7 @@ func (c *Core) clone() *Core {
 	copied.refusals = maps.Clone(c.refusals)
 	copied.requests = cloneValues(c.requests)
 	copied.orphans, copied.strays = cloneValues(c.orphans), cloneValues(c.strays)
-	copied.returning, copied.maintenance = cloneValues(c.returning), cloneValues(c.maintenance)
+	copied.maintenance = cloneValues(c.maintenance)
 	copied.dirtyPools, copied.dirtyNodes, copied.dirtyMeta = map[PoolName]bool{}, map[NodeName]bool{}, false
 	copied.acks, copied.offers, copied.inverse, copied.leaving = nil, nil, nil, nil
 	return &copied

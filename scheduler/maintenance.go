@@ -11,48 +11,56 @@ type window struct {
 	from time.Time
 	// to is its end; zero: it has none, or it is not known.
 	to time.Time
-	// inverse are the inverse offers that announce it and hold.
-	inverse map[OfferID]bool
-	// doubt is when it stops to count unless it is announced again; zero: it is not in doubt.
-	doubt time.Time
+	// inverse is the last inverse offer that announced it.
+	inverse OfferID
+	// until is how long it holds without being announced again.
+	until time.Time
 }
 
 const (
-	// maintenanceSettle is how long a window holds after what announced it is void: a new schedule, or a new subscription,
-	// is followed by announcements of what is left of it.
+	// maintenanceSettle is how long after it should have been announced again a window still holds; and how long after what
+	// announced it is void: a new schedule, or a new subscription, is followed by announcements of what is left of it.
 	maintenanceSettle = time.Minute
-	// inverseAgain is when an inverse offer that was declined comes again; inverseRest when one that was accepted does.
-	inverseAgain = 10 * time.Second
+	// An inverse offer comes again: soon while its node is being drained, later while it is not yet, or when nothing of ours
+	// is on the agent.
+	inverseSoon  = 10 * time.Second
+	inverseLater = 5 * time.Minute
 	inverseRest  = time.Hour
 )
 
-// announce notes a planned maintenance.
-func (c *Core) announce(agent AgentID, from int64, lasts time.Duration, inverse OfferID) {
+// announce notes a planned maintenance. It holds until the given time, since what announced it comes again by then; none:
+// as long as it did.
+func (c *Core) announce(agent AgentID, from int64, until time.Time) *window {
 	start := time.Unix(0, from).UTC()
 	w := c.maintenance[agent]
 	if w == nil || !w.from.Equal(start) {
 		c.note(Note{Agent: agent, Text: "maintenance is planned from " + start.Format(time.RFC3339)})
-		w = &window{from: start, inverse: map[OfferID]bool{}}
+		w = &window{from: start, until: until}
 		c.maintenance[agent] = w
 		if n := c.agents[agent]; n != nil {
 			c.touch(n)
 		}
 	}
-	if lasts > 0 {
-		w.to = start.Add(lasts)
+	if until.After(w.until) {
+		w.until = until
 	}
-	if inverse != "" {
-		w.inverse[inverse] = true
-	}
-	w.doubt = time.Time{}
+	return w
 }
 
-// doubtMaintenance puts the windows in doubt that nothing announces any more.
-func (c *Core) doubtMaintenance(now time.Time, gone func(*window) bool) {
-	for _, w := range c.maintenance {
-		if gone(w) && w.doubt.IsZero() {
-			w.doubt = now.Add(maintenanceSettle)
-		}
+// inverseOffered notes the maintenance that an inverse offer announces; how long it holds is known when that is answered.
+func (c *Core) inverseOffered(now time.Time, o InverseOffer) {
+	w := c.announce(o.Agent, o.UnavailableFrom, now.Add(maintenanceSettle))
+	w.inverse = o.ID
+	if o.For > 0 {
+		w.to = w.from.Add(o.For)
+	}
+	c.inverse = append(c.inverse, o)
+}
+
+// doubt shortens how long a window holds: what announced it is void.
+func (w *window) doubt(now time.Time) {
+	if end := now.Add(maintenanceSettle); end.Before(w.until) {
+		w.until = end
 	}
 }
 
@@ -64,7 +72,7 @@ func (c *Core) endWindows(now time.Time) {
 		switch {
 		case !w.to.IsZero() && !now.Before(w.to):
 			why = "the maintenance is over"
-		case !w.doubt.IsZero() && !now.Before(w.doubt):
+		case c.connected && !now.Before(w.until):
 			why = "the maintenance is not planned any more"
 		default:
 			continue
@@ -114,13 +122,18 @@ func (c *Core) retireForMaintenance(now time.Time) {
 }
 
 // answerInverse answers inverse offers: accepted when nothing of ours is on the agent, else declined with what is.
-func (c *Core) answerInverse(time.Time) {
+func (c *Core) answerInverse(now time.Time) {
 	for _, o := range c.inverse {
-		n := c.agents[o.Agent]
-		if n == nil || n.Phase == Gone {
-			c.call(AcceptInverse{Offers: []OfferID{o.ID}, Refuse: inverseRest, Why: fmt.Sprintf("nothing of ours is on agent %s", o.Agent)})
-			continue
+		refuse, n := inverseRest, c.agents[o.Agent]
+		switch {
+		case n == nil || n.Phase == Gone:
+			c.call(AcceptInverse{Offers: []OfferID{o.ID}, Refuse: refuse, Why: fmt.Sprintf("nothing of ours is on agent %s", o.Agent)})
+		default:
+			if refuse = inverseLater; n.retired() {
+				refuse = inverseSoon
+			}
+			c.call(DeclineInverse{Offers: []OfferID{o.ID}, Refuse: refuse, Why: fmt.Sprintf("node %s is %s on host %s: %s", n.Name, n.Phase, n.Host, n.Why)})
 		}
-		c.call(DeclineInverse{Offers: []OfferID{o.ID}, Refuse: inverseAgain, Why: fmt.Sprintf("node %s is %s on host %s: %s", n.Name, n.Phase, n.Host, n.Why)})
+		c.announce(o.Agent, o.UnavailableFrom, now.Add(refuse+maintenanceSettle))
 	}
 }

@@ -185,8 +185,16 @@ type State struct {
 type PoolRecord struct {
 	Pool
 	Rollout Rollout `json:"rollout,omitzero"`
+	// Returns are reservations for the pool that nobody owns any more and that were not given back yet.
+	Returns []Return `json:"returns,omitempty"`
 	// Deleted: the record goes when the pool's last node and its last reservation are gone.
 	Deleted bool `json:"deleted,omitempty"`
+}
+
+// Return names a host and the role that something is reserved for there.
+type Return struct {
+	Host Hostname `json:"host"`
+	Role Role     `json:"role"`
 }
 
 // Rollout is how far the pool's nodes follow its definition.

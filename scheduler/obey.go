@@ -33,11 +33,7 @@ func (c *Core) obey(now time.Time, command Command) (problem string) {
 	case Apply:
 		return c.apply(command)
 	case RemovePool:
-		return c.ofPool(command.Pool, func(p *pool) string {
-			p.Deleted = true
-			c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator deletes the pool: its %d nodes are drained", c.census(p, now).nodes)})
-			return ""
-		})
+		return c.remove(now, command.Pool)
 	case Pause:
 		return c.ofPool(command.Pool, func(p *pool) string { return c.pause(p, true) })
 	case Resume:
@@ -104,6 +100,29 @@ func (c *Core) ofNode(name NodeName, do func(*node) string) (problem string) {
 		return fmt.Sprintf("node is %q, want the name of a node that status shows", name)
 	}
 	return do(n)
+}
+
+// remove deletes a pool; a second time also if reservations for it may be left somewhere.
+func (c *Core) remove(now time.Time, name PoolName) (problem string) {
+	p := c.pools[name]
+	if p == nil || !p.Deleted {
+		return c.ofPool(name, func(p *pool) string {
+			p.Deleted = true
+			c.note(Note{Pool: p.Name, Text: fmt.Sprintf("an operator deletes the pool: its %d nodes are drained", c.census(p, now).nodes)})
+			return ""
+		})
+	}
+	if nodes := c.census(p, now).nodes; nodes > 0 {
+		return fmt.Sprintf("pool %s is being deleted: %d nodes are left", name, nodes)
+	}
+	hosts := make([]Hostname, len(p.Returns))
+	for i, r := range p.Returns {
+		hosts[i] = r.Host
+	}
+	p.Returns, p.returns = nil, map[Return]*returning{}
+	c.note(Note{Pool: name, Alarm: true, Text: fmt.Sprintf("an operator deletes the pool a second time: reservations for it that are left on %s "+
+		"are to be given back by hand (UNRESERVE_RESOURCES)", nameSome(hosts))})
+	return ""
 }
 
 func (c *Core) scale(p *pool, nodes Count) (problem string) {

@@ -77,16 +77,15 @@ func (c *Core) observe(now time.Time, event Event) {
 			p.pods = podCount{pods: e.Pods, at: now}
 		}
 	case InverseOffered:
-		c.inverse = append(c.inverse, e.Offers...)
 		for _, o := range e.Offers {
-			c.announce(o.Agent, o.UnavailableFrom, o.For, o.ID)
+			c.inverseOffered(now, o)
 		}
 	case InverseRescinded:
-		c.doubtMaintenance(now, func(w *window) bool {
-			_, held := w.inverse[e.Offer]
-			delete(w.inverse, e.Offer)
-			return held && len(w.inverse) == 0
-		})
+		for _, w := range c.maintenance {
+			if w.inverse == e.Offer {
+				w.doubt(now)
+			}
+		}
 	case Asked:
 		c.asked(now, e)
 	case CallFailed:
@@ -99,16 +98,16 @@ func (c *Core) observe(now time.Time, event Event) {
 	}
 }
 
-// offered takes offers, and the maintenance that they announce. An offer without any ends one that only offers announced.
+// offered takes offers, and the maintenance that they announce. An offer without any puts an earlier one in doubt.
 func (c *Core) offered(now time.Time, offers []Offer) {
 	c.offers = append(c.offers, offers...)
 	for i := range offers {
 		o := &offers[i]
 		switch w := c.maintenance[o.Agent]; {
 		case o.UnavailableFrom != 0:
-			c.announce(o.Agent, o.UnavailableFrom, 0, "")
-		case w != nil && w.doubt.IsZero() && len(w.inverse) == 0:
-			w.doubt = now.Add(maintenanceSettle)
+			c.announce(o.Agent, o.UnavailableFrom, now.Add(c.config.RefuseIdle+maintenanceSettle))
+		case w != nil:
+			w.doubt(now)
 		}
 	}
 }
@@ -136,10 +135,9 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	c.connected, c.master = true, e.Master
 	clear(c.suppressed)
 	c.offers, c.inverse = nil, nil
-	c.doubtMaintenance(now, func(w *window) bool {
-		clear(w.inverse)
-		return true
-	})
+	for _, w := range c.maintenance {
+		w.until = now.Add(maintenanceSettle)
+	}
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {

@@ -16,11 +16,9 @@ const (
 	labelNode      = "node"
 )
 
-// returning is a host whose reservations nobody owns any more: an offer of it is awaited, to give them back.
+// returning is how far a Return has come.
 type returning struct {
-	role Role
-	pool PoolName
-	// offered: an offer has come. until is when no further one is awaited; zero: not set yet.
+	// offered: an offer of the host has come. until is when no further one is awaited; zero: not set yet.
 	offered bool
 	until   time.Time
 	// overdue: no offer has come in time; it is looked for from time to time.
@@ -122,26 +120,57 @@ func (c *Core) giveBack(now time.Time, s *supply) bool {
 	return true
 }
 
+// awaitReturn notes that a host has reservations of a pool that are to be given back.
+func (c *Core) awaitReturn(p *pool, r Return) {
+	p.returns[r] = &returning{}
+	if !slices.Contains(p.Returns, r) {
+		p.Returns = append(p.Returns, r)
+		c.dirtyPools[p.Name] = true
+	}
+}
+
 // watchReturns notes that offers of a host have come, and forgets hosts from which enough has been heard.
 func (c *Core) watchReturns(now time.Time, supplies []*supply) {
-	for _, s := range supplies {
-		if r := c.returning[s.host]; r != nil && r.role == s.role && !r.offered {
-			r.offered, r.overdue, r.until = true, false, now.Add(returnSettle)
+	for _, name := range c.poolNames() {
+		p := c.pools[name]
+		if len(p.Returns) == 0 {
+			continue
+		}
+		for _, s := range supplies {
+			if r := p.returns[Return{s.host, s.role}]; r != nil && !r.offered {
+				r.offered, r.overdue, r.until = true, false, now.Add(returnSettle)
+			}
+		}
+		p.Returns = slices.DeleteFunc(p.Returns, func(at Return) bool { return c.returned(now, p, at) })
+	}
+}
+
+// returned reports whether a host is not watched any more.
+func (c *Core) returned(now time.Time, p *pool, at Return) bool {
+	r := p.returns[at]
+	switch {
+	case r.until.IsZero():
+		r.until = now.Add(returnPatience)
+	case now.Before(r.until) || r.overdue:
+	case r.offered:
+		delete(p.returns, at)
+		c.dirtyPools[p.Name] = true
+		return true
+	default:
+		r.overdue = true
+		c.note(Note{Pool: p.Name, Alarm: true, Text: fmt.Sprintf(
+			"reservations for the role %s may be left on host %s: its agent has offered nothing for %s. They are given back when it does; of a pool that is being deleted "+
+				"the record stays until then, unless it is deleted a second time", at.Role, at.Host, returnPatience)})
+	}
+	return false
+}
+
+// awaitsReturns reports whether offers that bring reservations of the pool back are still to come soon.
+func (p *pool) awaitsReturns() bool {
+	for _, r := range p.returns {
+		if !r.overdue {
+			return true
 		}
 	}
-	for _, host := range sortedKeys(c.returning) {
-		r := c.returning[host]
-		switch {
-		case r.until.IsZero():
-			r.until = now.Add(returnPatience)
-		case now.Before(r.until) || r.overdue:
-		case r.offered:
-			delete(c.returning, host)
-		default:
-			r.overdue = true
-			c.note(Note{Pool: r.pool, Alarm: true, Text: fmt.Sprintf(
-				"reservations for the role %s may be left on host %s: its agent has offered nothing for %s. They are given back when it does; if the pool is deleted by then, give them back by hand (UNRESERVE_RESOURCES)",
-				r.role, host, returnPatience)})
-		}
-	}
+	return false
 }

@@ -173,7 +173,7 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 	}
 	c.note(note)
 	if n.Reserved && !n.retired() {
-		c.returning[n.Host] = &returning{role: n.Executor.Role, pool: n.Pool}
+		c.awaitReturn(n.pool, Return{n.Host, n.Executor.Role})
 	}
 }
 

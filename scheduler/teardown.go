@@ -1,9 +1,6 @@
 package scheduler
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // teardown is what is known of the end of everything beyond its record.
 type teardown struct {
@@ -47,8 +44,8 @@ func (c *Core) endAll(now time.Time) {
 
 // awaitsReturns reports whether offers that bring reservations back are still to come soon.
 func (c *Core) awaitsReturns() bool {
-	for _, r := range c.returning {
-		if !r.overdue {
+	for _, p := range c.pools {
+		if p.awaitsReturns() {
 			return true
 		}
 	}
@@ -69,12 +66,7 @@ func (c *Core) forgetPools(now time.Time) {
 		if !p.Deleted || c.census(p, now).nodes > 0 {
 			continue
 		}
-		left := false
-		for _, r := range c.returning {
-			left = left || r.pool == name && !r.overdue
-		}
-		if !left {
-			maps.DeleteFunc(c.returning, func(_ Hostname, r *returning) bool { return r.pool == name })
+		if len(p.Returns) == 0 {
 			c.forgetPool(name)
 			c.note(Note{Pool: name, Text: "deleted: no node of it is left"})
 		}

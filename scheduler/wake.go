@@ -22,12 +22,12 @@ func (c *Core) wake(now time.Time) time.Time {
 	for _, p := range c.pools {
 		a.at(p.launchAfter)
 		a.at(p.pods.ask.next)
+		for _, r := range p.returns {
+			a.at(r.until)
+		}
 	}
 	for _, stray := range c.strays {
 		a.at(stray.next)
-	}
-	for _, r := range c.returning {
-		a.at(r.until)
 	}
 	for agent, w := range c.maintenance {
 		c.windowWake(&a, agent, w)
@@ -53,7 +53,7 @@ func (c *Core) wake(now time.Time) time.Time {
 // windowWake adds the moments of a planned maintenance.
 func (c *Core) windowWake(a *alarm, agent AgentID, w *window) {
 	a.at(w.to)
-	a.at(w.doubt)
+	a.at(w.until)
 	if n := c.agents[agent]; n != nil && !n.retired() {
 		a.at(w.from.Add(-time.Duration(n.pool.MaintenanceHorizon)))
 		a.at(c.lastMoment(n))

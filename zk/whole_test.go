@@ -31,7 +31,7 @@ func wholePool() scheduler.PoolRecord {
 	pool.Drain.Grace, pool.Drain.Then = scheduler.Duration(time.Minute), scheduler.Wait
 	pool.MaxSurge, pool.Paused, pool.KillSelection = 2, true, scheduler.FewestPods
 	return scheduler.PoolRecord{
-		Pool: pool, Deleted: true,
+		Pool: pool, Deleted: true, Returns: []scheduler.Return{{Host: "h9", Role: "old"}},
 		Rollout: scheduler.Rollout{Version: 3, Restart: 2, Done: true, Failures: 1, Stopped: "3 nodes failed", RolledBack: "as before", Previous: &before},
 	}
 }
