@@ -113,7 +113,45 @@ func goneAgentIsReplaced(t *testing.T) {
 	took(t, "MARK_AGENT_GONE → the StatefulSet's pod runs elsewhere", marked)
 	gone(t, lost.Name)
 	nodesReady(t, 3)
-	require.NoError(t, shared.Agent(host).BootAnew(t.Context()))
+	require.NoError(t, shared.Agent(host).StartAnew(t.Context()))
+	consistent(t)
+}
+
+// DRAIN_AGENT with mark_gone: pods leave by eviction before the agent is gone, and the node's place is taken without backoff.
+func drainedAgentGoes(t *testing.T) {
+	before := nodesReady(t, 3)
+	deployment(t, "leaving", 6, map[string]string{"DELAY": "1s"})
+	spread(t, "leaving", hosts(before))
+	available(t, "leaving", 6)
+	budget(t, "leaving", 5)
+	watching := observe(t, "leaving")
+	lost := before[0]
+	host := string(lost.Host)
+	onHost := podsOn(t, "leaving", host)
+	id, err := shared.AgentID(t.Context(), host)
+	require.NoError(t, err)
+	_, err = shared.Operate(t.Context(), fmt.Sprintf(
+		`{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":%q},"max_grace_period":{"seconds":60},"mark_gone":true}}`, id))
+	require.NoError(t, err)
+	gone(t, lost.Name)
+	fewest, evicted := watching.result()
+	require.GreaterOrEqual(t, fewest, 5, "fewer pods were ready than the budget demands")
+	require.Len(t, evicted, onHost, "%v", evicted)
+	require.Empty(t, kubelets(t, host))
+	require.Empty(t, podProcesses(t, host))
+	after := nodesReady(t, 3)
+	require.NotContains(t, hosts(after), host)
+	require.Nil(t, workers(state(t)).Backoff, "it was no failure: there is no backoff")
+	agent := shared.Agent(host)
+	eventually(t, "the agent that is gone to end", func(context.Context) error {
+		select {
+		case <-agent.Process().Done():
+			return nil
+		default:
+			return errNotYet
+		}
+	})
+	require.NoError(t, agent.StartAnew(t.Context()))
 	consistent(t)
 }
 

@@ -28,6 +28,7 @@ func TestSite(t *testing.T) {
 		{"ReservedHostIsKept", reservedHostIsKept},
 		{"MaintenanceIsObeyed", maintenanceIsObeyed},
 		{"GoneAgentIsReplaced", goneAgentIsReplaced},
+		{"DrainedAgentGoes", drainedAgentGoes},
 		{"TeardownEndsAll", teardownEndsAll},
 		{"TornDownIsNotForgotten", tornDownIsNotForgotten},
 	} {

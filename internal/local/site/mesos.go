@@ -154,16 +154,18 @@ func (s *Site) newAgent(ctx context.Context, name string) (*Agent, error) {
 	return a, a.Start(ctx)
 }
 
-// BootAnew boots a host that has lost its power, and starts its agent without what it remembers, so that it gets a new agent
-// ID: what operators do with one that was marked gone.
-func (a *Agent) BootAnew(ctx context.Context) error {
+// StartAnew starts the agent without what it remembers, so that it gets a new agent ID: what operators do with one that was
+// marked gone. A host that has lost its power is booted first.
+func (a *Agent) StartAnew(ctx context.Context) error {
 	for _, dir := range []string{a.workDir(), a.runtimeDir()} {
 		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("boot %s anew: %w", a.Host.Name(), err)
+			return fmt.Errorf("start the agent on %s anew: %w", a.Host.Name(), err)
 		}
 	}
-	if err := a.Host.Boot(a.site.ctx); err != nil {
-		return err
+	if a.Host.Init() == nil {
+		if err := a.Host.Boot(a.site.ctx); err != nil {
+			return err
+		}
 	}
 	return a.Start(ctx)
 }
