@@ -78,7 +78,7 @@ func teardownEndsAll(t *testing.T) {
 
 func saysTornDown(t *testing.T, i *site.Instance) {
 	t.Helper()
-	last := i.LastLines(1)
+	last := i.LastLines(5)
 	require.Contains(t, strings.Join(last, "\n"), "the framework was torn down by an operator's command")
 	t.Log(i.Name(), last)
 }
