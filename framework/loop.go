@@ -187,7 +187,7 @@ func (l *loop) send(ctx context.Context, call scheduler.Call) {
 	switch {
 	case err != nil:
 		switch call.(type) {
-		case scheduler.Revive, scheduler.Suppress, scheduler.UpdateFramework:
+		case scheduler.Accept, scheduler.Decline, scheduler.Revive, scheduler.Suppress, scheduler.UpdateFramework:
 			l.failed = append(l.failed, scheduler.CallFailed{Call: call, Why: err.Error()})
 		}
 		entry.WithError(err).Warnf("mesos: %s: not taken by the master; it is made again when its deadline passes", call)

@@ -18,6 +18,7 @@ func TestSite(t *testing.T) {
 		{"AgentRestarts", agentRestarts},
 		{"ExecutorDies", executorDies},
 		{"DrainedAgentEvicts", drainedAgentEvicts},
+		{"GoneAgentEvicts", goneAgentEvicts},
 		{"ZooKeeperRestarts", zooKeeperRestarts},
 		{"MasterFailsOver", masterFailsOver},
 		{"RollingChange", rollingChange},
@@ -28,7 +29,6 @@ func TestSite(t *testing.T) {
 		{"ReservedHostIsKept", reservedHostIsKept},
 		{"MaintenanceIsObeyed", maintenanceIsObeyed},
 		{"GoneAgentIsReplaced", goneAgentIsReplaced},
-		{"DrainedAgentGoes", drainedAgentGoes},
 		{"TeardownEndsAll", teardownEndsAll},
 		{"TornDownIsNotForgotten", tornDownIsNotForgotten},
 	} {
