@@ -24,12 +24,12 @@ func TestSite(t *testing.T) {
 		{"DrainIsCalledOff", drainIsCalledOff},
 		{"NewHostGetsItsNode", newHostGetsItsNode},
 		{"MaintenanceIsObeyed", maintenanceIsObeyed},
+		{"TeardownEndsAll", teardownEndsAll},
 		{"RollingChange", rollingChange},
 		{"BadVersionRollsBack", badVersionRollsBack},
 		{"NodesChangeTheirSize", nodesChangeTheirSize},
 		{"ReservedHostIsKept", reservedHostIsKept},
 		{"GoneAgentIsReplaced", goneAgentIsReplaced},
-		{"TeardownEndsAll", teardownEndsAll},
 		{"TornDownIsNotForgotten", tornDownIsNotForgotten},
 	} {
 		t.Run(chapter.name, chapter.run)
