@@ -263,6 +263,7 @@ func (c *Core) accept(now time.Time, s *supply, call Accept, cut *cutter) {
 	s.answered, s.occupant = true, c.hosts[s.host]
 	call.Agent, call.Offers = s.agent, s.offers
 	call.Unreserve = c.leftover(now, s, cut.left)
+	s.returned = len(call.Unreserve) > 0
 	c.call(call)
 }
 
