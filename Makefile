@@ -6,7 +6,7 @@ LINT     := $(GO) tool -modfile=tools/lint/go.mod
 E2E       = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build e2e' cmd executor framework internal scheduler test zk)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fast e2e demo lint golden sim sim-long bench clean
+.PHONY: help setup build test fast e2e demo lint golden sim sim-long mutants bench clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,20 +33,24 @@ demo: setup build ## show the main job on real parts
 
 lint: ## gofumpt, go vet, staticcheck
 	@test -z "$$($(LINT) gofumpt -l cmd executor examples framework internal scheduler test tools/kubernetes zk | tee /dev/stderr)"
-	$(GO) vet -tags e2e ./...
-	$(LINT) staticcheck -tags e2e ./...
+	$(GO) vet -tags e2e,bench,mutation ./...
+	$(LINT) staticcheck -tags e2e,bench,mutation ./...
 
 golden: ## rewrite the transcripts and golden files from what the code does now
 	$(GO) test ./scheduler ./executor ./internal/kubelet -rewrite
 
-sim: ## the simulation, 1,000 seeds
-	$(GO) test ./scheduler -run Simulation -count 1
+sim: ## the simulation of loop and core in a world that fails, 1,000 seeds
+	$(GO) test ./framework -run 'Simulation$$' -count 1 -v
 
-sim-long: ## the simulation, 100,000 seeds
-	$(GO) test ./scheduler -run Simulation -count 1 -sim.seeds 100000 -timeout 60m
+sim-long: ## the same, 100,000 seeds
+	$(GO) test ./framework -run 'Simulation$$' -count 1 -v -sim.seeds 100000 -timeout 6h
 
-bench: ## the benchmarks
+mutants: ## the simulation against the product, broken on purpose in one place after the other
+	$(GO) test -tags mutation ./framework -run Mutants -count 1 -v -timeout 60m
+
+bench: setup ## the benchmarks, those against the real world last
 	$(GO) test -run '^$$' -bench . -benchmem ./scheduler ./internal/mesos ./zk
+	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
 
 clean: ## remove what was built
 	rm -rf bin

@@ -55,10 +55,48 @@ type (
 		Lines []string
 	}
 
+	// NodeLooked: what the API server says of the Node of the kubelet.
+	NodeLooked struct {
+		Run  int // of which StartKubelet
+		Node NodeView
+	}
+
+	// Cordoned: the Node takes no new pods. Fresh says that it did before.
+	Cordoned struct{ Fresh bool }
+
+	// Uncordoned: the Node takes new pods.
+	Uncordoned struct{}
+
+	// RoomProgressed: how many pods have to leave before the kubelet can get smaller.
+	RoomProgressed struct {
+		PodsLeft int
+		Blocked  []string // a sentence for each pod that is refused
+	}
+
+	// RoomMade: what is left on the node fits the smaller slice, or cannot be evicted, which the Note says then.
+	RoomMade struct{ Note string }
+
+	// RoomFailed: Cordon, Uncordon or MakeRoom ended without being done. Unsure says of a Cordon that it may be done all the same.
+	RoomFailed struct {
+		Why    string
+		Unsure bool
+	}
+
+	// ServerAnswered: the API server answered the last AskServer.
+	ServerAnswered struct{}
+
+	// ServerSilent: it did not.
+	ServerSilent struct{ Why string }
+
+	// Looked: what is on a node that is said to be drained, in a sentence; empty if it is.
+	Looked struct{ Found string }
+
 	// DrainProgressed: what is left on the node.
 	DrainProgressed struct {
 		PodsLeft int
-		Blocked  []string // a sentence for each pod that a budget holds
+		Blocked  []string // a sentence for each pod that is refused
+		Away     string   // that the API server does not answer, in a sentence; empty: it does
+		Why      string   // what it waits for, in one sentence, with all of the above
 	}
 
 	// Drained: no pod that a drain evicts is left.
@@ -93,6 +131,15 @@ func (Prepared) event()          {}
 func (PreparationFailed) event() {}
 func (KubeletProbed) event()     {}
 func (KubeletExited) event()     {}
+func (NodeLooked) event()        {}
+func (Cordoned) event()          {}
+func (Uncordoned) event()        {}
+func (RoomProgressed) event()    {}
+func (RoomMade) event()          {}
+func (RoomFailed) event()        {}
+func (ServerAnswered) event()    {}
+func (ServerSilent) event()      {}
+func (Looked) event()            {}
 func (DrainProgressed) event()   {}
 func (Drained) event()           {}
 func (DrainFailed) event()       {}
@@ -101,6 +148,27 @@ func (PodsNotStopped) event()    {}
 func (Cleaned) event()           {}
 func (NotCleaned) event()        {}
 func (Ticked) event()            {}
+
+// NodeView is what the API server says of the Node object of a launch.
+type NodeView struct {
+	State NodeState
+	// Why says what is missing, if something is.
+	Why string
+}
+
+// NodeState is how far the Kubernetes Node has come.
+type NodeState string
+
+const (
+	// NodeUnknown: the API server does not answer, or was not asked.
+	NodeUnknown NodeState = ""
+	// NodeMissing: there is no Node of this launch, the kubelet's credentials are refused, or Kubernetes has not heard of the
+	// kubelet for so long that it calls its Node Unknown.
+	NodeMissing NodeState = "missing"
+	// NodeNotReady: the kubelet itself says so.
+	NodeNotReady NodeState = "not ready"
+	NodeReady    NodeState = "ready"
+)
 
 // Settings is what the machine knows from the start.
 type Settings struct {

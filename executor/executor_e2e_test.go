@@ -80,6 +80,19 @@ func (s *theatre) await(what string, probe func(context.Context) error) {
 	require.NoError(s.t, programs.WaitFor(s.t.Context(), what, probe), "statuses: %q", s.agent.history())
 }
 
+// awaitSubscription waits for the nth one.
+func (s *theatre) awaitSubscription(n int) {
+	s.t.Helper()
+	s.await("subscription", func(context.Context) error {
+		s.agent.mu.Lock()
+		defer s.agent.mu.Unlock()
+		if s.agent.subscribed < n {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
 func (s *theatre) awaitStatus(prefix string) {
 	s.t.Helper()
 	s.await(prefix, func(context.Context) error {
@@ -197,15 +210,18 @@ func controllers(paths []string) (names []string) {
 	return names
 }
 
-func residentKiB(t *testing.T, pid int) (resident, anonymous string) {
+func residentKiB(t *testing.T, pid int) (resident, anonymous int) {
+	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
 		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			resident = strings.TrimSpace(value)
+			_, err = fmt.Sscan(value, &resident)
+			require.NoError(t, err)
 		}
 		if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			anonymous = strings.TrimSpace(value)
+			_, err = fmt.Sscan(value, &anonymous)
+			require.NoError(t, err)
 		}
 	}
 	return resident, anonymous
@@ -216,17 +232,10 @@ func TestARealNodeFromLaunchToKill(t *testing.T) {
 	root := s.host.CgroupRoot() + "/mesos/c-1"
 	began := time.Now()
 	executor := s.agent.start(s.host, s.program, s.spec("workers-1"), "c-1", true)
-	s.await("subscription", func(context.Context) error {
-		s.agent.mu.Lock()
-		defer s.agent.mu.Unlock()
-		if s.agent.subscribed == 0 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	s.awaitSubscription(1)
 	t.Logf("subscribed %v after the start", time.Since(began))
 	launched := time.Now()
-	s.agent.launch("t1", 0.75, 700.5)
+	s.agent.launch("t1", 0.75, 700.5, 800.5)
 	s.awaitStatus("t1 RUNNING")
 	t.Logf("RUNNING %v after LAUNCH", time.Since(launched))
 	s.awaitAllocatable("750m", "734527488") // 700.5 × 2^20
@@ -242,10 +251,13 @@ func TestARealNodeFromLaunchToKill(t *testing.T) {
 	s.web(3)
 	before := s.awaitRunning(3)
 	launched = time.Now()
-	s.agent.launch("t2", 0.25, 323.5)
+	s.agent.launch("t2", 0.25, 323.5, 223.5)
 	s.awaitStatus("t2 RUNNING")
 	t.Logf("grown %v after LAUNCH", time.Since(launched))
 	s.awaitAllocatable("1", "1Gi")
+	node, err = s.node(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 1<<30, node.Status.Allocatable.StorageEphemeral().Value())
 
 	s.agent.outage(1500 * time.Millisecond)
 	s.await("subscription", func(context.Context) error {
@@ -262,7 +274,8 @@ func TestARealNodeFromLaunchToKill(t *testing.T) {
 		assert.Equal(t, before[i].Status.ContainerStatuses[0].ContainerID, pod.Status.ContainerStatuses[0].ContainerID, "untouched")
 	}
 	resident, anonymous := residentKiB(t, executor.Pid())
-	t.Logf("executor: resident %s, of that anonymous %s", resident, anonymous)
+	t.Logf("executor: resident %d KiB, of that anonymous %d KiB", resident, anonymous)
+	assert.LessOrEqual(t, resident, 20<<10, "KiB")
 
 	one := intstr.FromInt32(3)
 	_, err = s.cp.Client().PolicyV1().PodDisruptionBudgets("default").Create(t.Context(), &policyv1.PodDisruptionBudget{
@@ -303,14 +316,7 @@ func TestARealNodeFromLaunchToKill(t *testing.T) {
 func TestWhatARealExecutorLeavesWhenItIsKilled(t *testing.T) {
 	s := set(t)
 	executor := s.agent.start(s.host, s.program, s.spec("workers-1"), "c-1", false)
-	s.await("subscription", func(context.Context) error {
-		s.agent.mu.Lock()
-		defer s.agent.mu.Unlock()
-		if s.agent.subscribed == 0 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	s.awaitSubscription(1)
 	s.agent.launch("t1", 1, 1024)
 	s.awaitAllocatable("1", "1Gi")
 	s.web(2)
@@ -334,14 +340,7 @@ func TestWhatARealExecutorLeavesWhenItIsKilled(t *testing.T) {
 	joining := s.spec("workers-2")
 	joining.Kubeconfig, joining.BootstrapKubeconfig = "", s.cp.BootstrapKubeconfig()
 	next := s.agent.start(s.host, s.program, joining, "c-2", false)
-	s.await("subscription", func(context.Context) error {
-		s.agent.mu.Lock()
-		defer s.agent.mu.Unlock()
-		if s.agent.subscribed == 1 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	s.awaitSubscription(2)
 	s.agent.launch("t9", 0.5, 512)
 	s.awaitStatus("t9 RUNNING")
 	assert.Empty(t, s.processes(root))

@@ -26,8 +26,8 @@ type host struct {
 
 	spec   kubelet.Spec
 	lock   *lock
+	who    holder // of the lock
 	cgroup *kubelet.Cgroup
-	own    kubelet.Host
 	output *output
 
 	program string   // the kubelet's path
@@ -39,7 +39,8 @@ func (h *host) prepare(ctx context.Context, spec kubelet.Spec, container string,
 	h.spec = spec
 	h.output = newOutput(filepath.Join(h.sandbox, "kubelet.log"), spec.LogBytes)
 	var err error
-	if h.lock, err = takeLock(ctx, spec.LockPath(), fmt.Sprintf("node %s, executor process %d", spec.Node, os.Getpid()), waiting); err != nil {
+	h.who = holder{Node: spec.Node, Executor: memberOf(os.Getpid())}
+	if h.lock, err = takeLock(ctx, spec.LockPath(), h.who, waiting); err != nil {
 		return kubelet.Host{}, err
 	}
 	fallback := filepath.Join(h.cgroupParent, spec.Node+"."+container)
@@ -66,8 +67,7 @@ func (h *host) prepare(ctx context.Context, spec kubelet.Spec, container string,
 	if err := (estate{Node: spec.Node, Root: cgroup.Root}).write(spec.RootDir); err != nil {
 		return kubelet.Host{}, err
 	}
-	h.own, err = kubelet.ReadHost(h.paths.Proc, h.paths.Sys, spec.RootDir)
-	return h.own, err
+	return kubelet.ReadHost(h.paths.Proc, h.paths.Sys, spec.RootDir)
 }
 
 // reap ends what an executor left that died before its pods: with the posix launcher nobody else does. It goes on until
@@ -112,26 +112,40 @@ func (h *host) awaitPort(ctx context.Context, waiting func(string)) error {
 	return nil
 }
 
-// start writes the configuration and starts the kubelet. It returns what tells its end.
-func (h *host) start(slice kubelet.Slice) (*process, error) {
-	text, err := kubelet.Configuration(h.spec, slice, h.own, h.cgroup.Placement)
+// start writes the configuration and starts the kubelet. It returns what tells its end, and in a sentence what of the slice
+// cannot be had yet. The host is counted anew, for its huge pages may have changed since.
+func (h *host) start(slice kubelet.Slice) (p *process, short string, err error) {
+	own, err := kubelet.ReadHost(h.paths.Proc, h.paths.Sys, h.spec.RootDir)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	text, err := kubelet.Configuration(h.spec, slice, own, h.cgroup.Placement)
+	if err != nil {
+		return nil, "", err
+	}
+	limit, err := h.cgroup.LimitMemory(slice.MemoryBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	if limit > slice.MemoryBytes {
+		short = fmt.Sprintf("pods use %d bytes of memory, more than the %d that there are: their limit falls as they do", limit, slice.MemoryBytes)
 	}
 	file := filepath.Join(h.sandbox, "kubelet.yaml")
 	if err := os.WriteFile(file, text, 0o644); err != nil {
-		return nil, fmt.Errorf("write the kubelet's configuration: %w", err)
+		return nil, "", fmt.Errorf("write the kubelet's configuration: %w", err)
 	}
 	cmd := exec.Command(h.program, kubelet.Arguments(h.spec, file)...)
 	cmd.Dir, cmd.Env = h.sandbox, h.environment
 	cmd.Stdout, cmd.Stderr = h.output, h.output
 	cmd.ExtraFiles = []*os.File{h.lock.file} // the lock lives as long as the kubelet
-	started, err := startProcess(cmd)
-	if err != nil {
-		return nil, err
+	if h.process, err = startProcess(cmd); err != nil {
+		return nil, "", err
 	}
-	h.process = started
-	return started, nil
+	h.who.Kubelet = memberOf(h.process.pid)
+	if err := h.lock.write(h.who); err != nil { // only others would have read it
+		short = strings.TrimPrefix(short+"; lock: "+err.Error(), "; ")
+	}
+	return h.process, short, nil
 }
 
 // clean makes sure that no process of a pod is left, whatever the runtime said, and removes the cgroup. It may be called

@@ -33,6 +33,7 @@ type house struct {
 	runtime *runtimeServer
 	agent   *goodAgent
 	drainer *goodDrainer
+	cluster *goodCluster
 	ended   chan struct{}
 	cancel  context.CancelFunc
 }
@@ -40,7 +41,7 @@ type house struct {
 func open(t *testing.T, change func(*house)) *house {
 	t.Helper()
 	h := &house{
-		t: t, dir: t.TempDir(), runtime: startRuntime(t), drainer: &goodDrainer{release: make(chan struct{})}, ended: make(chan struct{}),
+		t: t, dir: t.TempDir(), runtime: startRuntime(t), drainer: &goodDrainer{release: make(chan struct{})}, cluster: &goodCluster{view: NodeView{State: NodeReady}}, ended: make(chan struct{}),
 		agent: &goodAgent{events: make(chan execapi.Event), cut: make(chan error), acknowledges: true},
 	}
 	h.spec = exampleSpec()
@@ -70,6 +71,7 @@ func open(t *testing.T, change func(*house)) *house {
 	l := newLoop(env, Options{
 		Environment:  []string{"PATH=/bin", "MESOS_EXECUTOR_AUTHENTICATION_TOKEN=secret"},
 		CgroupParent: "/k8s-framework", Paths: Paths{Proc: filepath.Join(h.dir, "proc"), Run: filepath.Join(h.dir, "run")}, Drainer: h.drainer,
+		Room: h.cluster, Witness: h.cluster,
 	}, logrus.NewEntry(log))
 	l.agent = h.agent
 	ctx, cancel := context.WithCancel(t.Context())
@@ -230,11 +232,11 @@ type goodDrainer struct {
 	released sync.Once
 }
 
-func (d *goodDrainer) Drain(ctx context.Context, spec kubelet.Spec, progress func(int, []string)) error {
+func (d *goodDrainer) Drain(ctx context.Context, spec kubelet.Spec, progress func(DrainProgressed)) error {
 	d.mu.Lock()
 	d.drained = append(d.drained, spec.Host)
 	d.mu.Unlock()
-	progress(1, []string{"pod a/b by budget c"})
+	progress(DrainProgressed{PodsLeft: 1, Blocked: []string{"pod a/b by budget c"}, Why: "1 pods left; pod a/b by budget c"})
 	select {
 	case <-d.release:
 		return nil
@@ -249,4 +251,61 @@ func (d *goodDrainer) asked() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.drained)
+}
+
+// goodCluster does at the API server what it is asked for, and remembers it.
+type goodCluster struct {
+	mu   sync.Mutex
+	view NodeView
+	err  error
+	pods []string
+	did  []string
+
+	asked int
+}
+
+func (c *goodCluster) Node(context.Context, kubelet.Spec) (NodeView, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked++
+	return c.view, c.err
+}
+
+func (c *goodCluster) questions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked
+}
+
+func (c *goodCluster) Pods(context.Context, kubelet.Spec) ([]string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pods, c.err
+}
+
+func (c *goodCluster) Cordon(_ context.Context, _ kubelet.Spec, unschedulable bool) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.did = append(c.did, fmt.Sprintf("unschedulable %t", unschedulable))
+	return true, c.err
+}
+
+func (c *goodCluster) MakeRoom(_ context.Context, _ kubelet.Spec, slice kubelet.Slice, progress func(int, []string)) (string, error) {
+	progress(1, nil)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.did = append(c.did, "room for "+slice.String())
+	return "", c.err
+}
+
+func (c *goodCluster) say(view NodeView, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.view, c.err = view, err
+}
+
+func (c *goodCluster) history() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.did)
 }

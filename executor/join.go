@@ -128,7 +128,7 @@ func (h *host) forgetToken() error {
 }
 
 // startWith starts the kubelet, with the token where it has to join.
-func (h *host) startWith(token string, slice kubelet.Slice) (*process, error) {
+func (h *host) startWith(token string, slice kubelet.Slice) (p *process, short string, err error) {
 	if h.spec.Join == nil {
 		return h.start(slice)
 	}
@@ -136,13 +136,13 @@ func (h *host) startWith(token string, slice kubelet.Slice) (*process, error) {
 	if token != "" {
 		text, err := h.spec.Join.BootstrapConfig(token)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return nil, fmt.Errorf("make the folder of the bootstrap kubeconfig: %w", err)
+			return nil, "", fmt.Errorf("make the folder of the bootstrap kubeconfig: %w", err)
 		}
 		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return nil, fmt.Errorf("write the bootstrap kubeconfig: %w", err)
+			return nil, "", fmt.Errorf("write the bootstrap kubeconfig: %w", err)
 		}
 	}
 	// Named to a kubelet that has joined too: it does not read it as long as its own kubeconfig is good, and without it would not

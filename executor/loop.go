@@ -24,7 +24,25 @@ type Agent interface {
 type Drainer interface {
 	// Drain cordons the Node of the Spec and evicts its pods until none is left that a drain evicts, or ctx is done. A Node that
 	// does not exist, or belongs to another launch, is drained. progress may be called at any time until Drain returns.
-	Drain(ctx context.Context, spec kubelet.Spec, progress func(podsLeft int, blocked []string)) error
+	Drain(ctx context.Context, spec kubelet.Spec, progress func(DrainProgressed)) error
+}
+
+// Room is what a node has of it at the API server.
+type Room interface {
+	// Cordon makes the Node of the Spec unschedulable, or schedulable again; changed: it was not before. With an
+	// error, changed says that it may have been changed all the same.
+	Cordon(ctx context.Context, spec kubelet.Spec, unschedulable bool) (changed bool, err error)
+	// MakeRoom evicts pods until those that are left ask for no more than the slice, or ctx is done. note says that they still do,
+	// because of pods that cannot be evicted. progress may be called at any time until MakeRoom returns.
+	MakeRoom(ctx context.Context, spec kubelet.Spec, slice kubelet.Slice, progress func(podsLeft int, blocked []string)) (note string, err error)
+}
+
+// Witness is asked once, and answers soon.
+type Witness interface {
+	// Node is what the API server says of the Node of the Spec; an error is no answer, of whatever kind.
+	Node(ctx context.Context, spec kubelet.Spec) (NodeView, error)
+	// Pods names the pods on the node that a drain would evict.
+	Pods(ctx context.Context, spec kubelet.Spec) ([]string, error)
 }
 
 // loop performs what the machine decides, and tells it what happens.
@@ -33,6 +51,8 @@ type loop struct {
 	agent   Agent
 	host    *host
 	drainer Drainer
+	room    Room
+	witness Witness
 	clock   func() time.Time
 	log     *logrus.Entry
 
@@ -43,6 +63,7 @@ type loop struct {
 
 	cancelPrepare context.CancelFunc
 	cancelDrain   context.CancelFunc
+	cancelRoom    context.CancelFunc
 }
 
 // run is the whole program: it returns when the machine says Exit, nil, and not before; ctx only tells the machine that this
@@ -134,6 +155,18 @@ func (l *loop) perform(action Action) {
 		l.begin(func(ctx context.Context) { l.sendUpdate(ctx, a.Status) })
 	case SendReport:
 		l.begin(func(ctx context.Context) { l.sendReport(ctx, a.Report) })
+	case Cordon:
+		l.beginRoom(func(ctx context.Context) { l.cordon(ctx, true) })
+	case Uncordon:
+		l.beginRoom(func(ctx context.Context) { l.cordon(ctx, false) })
+	case MakeRoom:
+		l.beginRoom(func(ctx context.Context) { l.makeRoom(ctx, a) })
+	case CancelRoom:
+		l.cancelRoom()
+	case AskServer:
+		l.begin(l.askServer)
+	case Look:
+		l.begin(l.look)
 	case Drain:
 		ctx, cancel := context.WithCancel(l.work)
 		l.cancelDrain = cancel
@@ -161,22 +194,24 @@ func (l *loop) prepare(ctx context.Context, a Prepare) {
 // startKubelet starts the process before it returns, so that a StopKubelet that follows finds it, and leaves a job behind
 // that lives as long as the process.
 func (l *loop) startKubelet(a StartKubelet) {
-	process, err := l.host.startWith(a.Token, a.Slice)
+	process, short, err := l.host.startWith(a.Token, a.Slice)
+	if short != "" {
+		l.log.Warn(short)
+	}
 	if err != nil {
 		l.begin(func(context.Context) { l.tell(KubeletExited{Run: a.Run, Why: err.Error()}) })
 		return
 	}
 	l.log.Infof("kubelet started as process %d", process.pid)
 	probing, stop := context.WithCancel(l.work)
+	l.begin(func(context.Context) { l.watchNode(probing, a.Run) })
 	l.begin(func(context.Context) {
 		isNew := true
-		probe(probing, l.host.spec.HealthzPort, func(healthy bool, why string) {
+		probe(probing, l.host.spec.HealthzPort, process.pid, func(healthy bool, why string) {
 			l.tell(KubeletProbed{Run: a.Run, Healthy: healthy, Why: why})
 			if healthy && isNew { // the long quiet begins
 				isNew = false
-				if err := giveBackMemory("/proc/self"); err != nil {
-					l.log.Warnf("this process is larger than it needs to be: %v", err)
-				}
+				l.giveBack()
 			}
 		})
 	})
@@ -186,6 +221,12 @@ func (l *loop) startKubelet(a StartKubelet) {
 		stop()
 		l.tell(KubeletExited{Run: a.Run, Why: process.why, Lines: l.host.output.Last()})
 	})
+}
+
+func (l *loop) giveBack() {
+	if err := giveBackMemory("/proc/self"); err != nil {
+		l.log.Warnf("this process is larger than it needs to be: %v", err)
+	}
 }
 
 func (l *loop) sendUpdate(ctx context.Context, status execapi.Status) {
@@ -206,17 +247,6 @@ func (l *loop) sendReport(ctx context.Context, report kubelet.Report) {
 	if err != nil {
 		l.log.Warnf("report not sent: %v", err)
 	}
-}
-
-func (l *loop) drain(ctx context.Context) {
-	err := l.drainer.Drain(ctx, l.host.spec, func(podsLeft int, blocked []string) {
-		l.tell(DrainProgressed{PodsLeft: podsLeft, Blocked: blocked})
-	})
-	if err != nil {
-		l.tell(DrainFailed{Why: err.Error()})
-		return
-	}
-	l.tell(Drained{})
 }
 
 func (l *loop) stopPods(ctx context.Context, grace time.Duration) {

@@ -1,6 +1,10 @@
 package executor
 
 import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +52,7 @@ func TestFromLaunchToTheEndOfADrainedKill(t *testing.T) {
 	assert.Equal(t, []string{"remove pod p", "stop container p.c within 30 s", "stop pod p"}, h.runtime.log())
 	assert.NoFileExists(t, filepath.Join(h.dir, "root/k8s-executor.json"))
 	assert.NoDirExists(t, filepath.Join(h.dir, "pids/k8s-framework"))
-	lock, err := takeLock(t.Context(), h.spec.LockPath(), "", func(string) { t.Error("the lock is still held") })
+	lock, err := takeLock(t.Context(), h.spec.LockPath(), holder{}, func(string) { t.Error("the lock is still held") })
 	require.NoError(t, err)
 	lock.release()
 }
@@ -66,6 +70,90 @@ func TestAnotherTaskRestartsTheKubeletWithMore(t *testing.T) {
 	assert.Contains(t, h.file("sandbox/kubelet.yaml"), `memory: "3221225472"`)
 	assert.NotContains(t, h.agent.history(), "t1 RUNNING unhealthy")
 	assert.Empty(t, h.runtime.log(), "pods are not touched")
+}
+
+func TestASmallerKubeletComesAfterRoomIsMade(t *testing.T) {
+	h := open(t, nil)
+	h.subscribe()
+	h.launch("t1", 500, 512)
+	h.launch("t2", 500, 512)
+	h.agent.await(t, "t2 RUNNING healthy")
+	h.agent.say(execapi.Killed{Task: "t2"})
+	h.agent.await(t, "t2 KILLED")
+	assert.Equal(t, []string{"unschedulable true", "room for 500m CPU, 536870912 bytes of memory", "unschedulable false"}, h.cluster.history())
+	assert.Contains(t, h.file("sandbox/kubelet.yaml"), `memory: "3758096384"`)
+	assert.Contains(t, h.file("root/k8s-executor.lock"), fmt.Sprintf(`"kubelet":{"pid":%d`, h.pid()))
+	assert.Empty(t, h.runtime.log(), "pods are not touched")
+}
+
+func TestAStrangersHealthzIsNoHealth(t *testing.T) {
+	h := open(t, func(h *house) { h.spec.Restart.StartTimeout = kubelet.Duration(time.Second) })
+	h.behave("deaf") // it runs, but has not got its port
+	h.subscribe()
+	h.launch("t1", 1000, 512)
+	eventually(t, "it runs", func() bool { return h.pid() != 0 })
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", h.spec.HealthzPort))
+	require.NoError(t, err)
+	defer listener.Close()
+	go func() {
+		_ = http.Serve(listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // 200, until the listener is closed
+	}()
+	h.awaitEnd()
+	assert.Equal(t, execapi.TaskFailed, h.agent.last().State)
+	assert.Contains(t, h.agent.last().Message, fmt.Sprintf("is answered by process %d", os.Getpid()))
+	assert.NotContains(t, h.agent.history(), "t1 RUNNING healthy")
+}
+
+func TestAKubeletThatCannotJoinIsGivenUpWithTheReason(t *testing.T) {
+	h := open(t, func(h *house) {
+		h.spec.Restart.StartTimeout = kubelet.Duration(3 * time.Second)
+		h.spec.Restart.Failures = 1
+	})
+	h.cluster.say(NodeView{State: NodeMissing, Why: "the API server refuses the kubelet's credentials: Unauthorized"}, nil)
+	h.subscribe()
+	h.launch("t1", 1000, 512)
+	h.awaitEnd()
+	assert.Equal(t, execapi.TaskFailed, h.agent.last().State)
+	assert.Contains(t, h.agent.last().Message, "it answers, but has not joined in 3s: the API server refuses the kubelet's credentials: Unauthorized")
+}
+
+func TestCutOffFromEverybodyItEndsItself(t *testing.T) {
+	h := open(t, func(h *house) { h.spec.FenceAfter = kubelet.Duration(1500 * time.Millisecond) })
+	h.subscribe()
+	h.launch("t1", 1000, 512)
+	h.agent.await(t, "t1 RUNNING healthy")
+	pid := h.pid()
+	h.agent.say(execapi.Disconnected{Why: "the agent is away"})
+	asked := h.cluster.questions()
+	eventually(t, "longer than the fence, a question a second is answered", func() bool { return h.cluster.questions() >= asked+4 })
+	assert.True(t, alive(pid))
+	h.cluster.say(NodeView{}, errors.New("no route to host"))
+	eventually(t, "the kubelet ends", func() bool { return !alive(pid) })
+	h.subscribe()
+	h.awaitEnd()
+	assert.Empty(t, h.drainer.asked())
+	assert.Equal(t, execapi.TaskFailed, h.agent.last().State)
+	assert.Contains(t, h.agent.last().Message, "fenced: cut off from the Mesos agent and from the API server (no route to host) for 1.5s")
+}
+
+func TestTheFrameworksWordIsCheckedOnce(t *testing.T) {
+	h := open(t, nil)
+	h.subscribe()
+	h.launch("t1", 1000, 512)
+	h.agent.await(t, "t1 RUNNING healthy")
+	h.cluster.mu.Lock()
+	h.cluster.err = errors.New("away") // then the runtime is asked
+	h.cluster.mu.Unlock()
+	h.runtime.mu.Lock()
+	h.runtime.pods["p"] = &pod{id: "p", cgroup: "/k8s-framework/workers-1.c-1/kubepods/besteffort/podp"}
+	h.runtime.mu.Unlock()
+	text, err := kubelet.Message{Drained: true}.Encode()
+	require.NoError(t, err)
+	h.agent.say(execapi.Messaged{Data: text})
+	h.agent.say(execapi.Killed{Task: "t1"})
+	h.awaitEnd()
+	assert.Empty(t, h.drainer.asked())
+	assert.Contains(t, h.agent.last().Message, "1 pods were still there: default/p")
 }
 
 func TestACrashIsReportedAndMended(t *testing.T) {
@@ -172,7 +260,7 @@ func TestWhatAnEarlierExecutorLeftIsReapedFirst(t *testing.T) {
 
 func TestAnotherKubeletOnTheHostIsWaitedFor(t *testing.T) {
 	h := open(t, func(h *house) { require.NoError(h.t, os.MkdirAll(h.spec.RootDir, 0o755)) })
-	other, err := takeLock(t.Context(), h.spec.LockPath(), "node workers-0, executor process 7", nil)
+	other, err := takeLock(t.Context(), h.spec.LockPath(), holder{Node: "workers-0", Executor: member{PID: 7}}, nil)
 	require.NoError(t, err)
 	h.subscribe()
 	h.launch("t1", 1000, 512)
@@ -186,7 +274,7 @@ func TestAnotherKubeletOnTheHostIsWaitedFor(t *testing.T) {
 
 func TestAKillWhileWaitingForTheHost(t *testing.T) {
 	h := open(t, nil)
-	other, err := takeLock(t.Context(), h.spec.LockPath(), "node workers-0", nil)
+	other, err := takeLock(t.Context(), h.spec.LockPath(), holder{Node: "workers-0"}, nil)
 	require.NoError(t, err)
 	defer other.release()
 	h.subscribe()

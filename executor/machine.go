@@ -26,13 +26,17 @@ type Machine struct {
 	mail      mailbox
 
 	told bool // the framework said that the node is drained
+	look look // whether it is
 
 	preparation preparation
 	host        kubelet.Host
 
 	joining  joining
 	worker   worker
+	room     room
+	server   server
 	draining draining
+	said     said
 	end      *end
 	stage    stage
 
@@ -53,8 +57,10 @@ const (
 // stage is how far the end has come, once there is one. Each is entered once.
 type stage struct {
 	at      ending
-	asked   bool // what has to be done is under way
-	tries   int  // that failed
+	since   time.Time
+	asked   bool   // what has to be done is under way
+	why     string // of the last failure
+	tries   int    // that failed
 	retryAt time.Time
 }
 
@@ -72,6 +78,7 @@ const (
 // draining is the drain of the node by this executor.
 type draining struct {
 	announced bool
+	began     time.Time
 	underWay  bool
 	done      bool
 	cancelled bool
@@ -80,8 +87,14 @@ type draining struct {
 
 	podsLeft int
 	blocked  []string
-	reported string // what the framework was told last, and when
-	toldAt   time.Time
+	away     string // that the API server does not answer; empty: it does
+	why      string // what it waits for, with all of that
+}
+
+// look is the one look at a node that the framework says is drained.
+type look struct {
+	asked, done bool
+	found       string // what is on it all the same
 }
 
 // NewMachine is a machine that has seen nothing yet.
@@ -147,13 +160,13 @@ func (m *Machine) live() []*task {
 	return slices.DeleteFunc(slices.Clone(m.tasks), func(t *task) bool { return !t.live() })
 }
 
-// wanted are the tasks that the kubelet should count: in the end all that are left, so that nothing shrinks under pods that
-// are still being drained.
+// wanted are the tasks that the kubelet should count: also those that were killed, until there is room for the others alone; in
+// the end all that are left, so that nothing shrinks under pods that are still being drained.
 func (m *Machine) wanted() []*task {
 	if m.end != nil {
 		return m.live()
 	}
-	return slices.DeleteFunc(m.live(), func(t *task) bool { return t.killed })
+	return slices.DeleteFunc(m.live(), func(t *task) bool { return t.released })
 }
 
 func (m *Machine) task(id string) *task {

@@ -94,6 +94,7 @@ func (w *world) run(d *datadriven.TestData) {
 		if d.HasArg("wait") {
 			spec.Drain.Then = kubelet.Wait
 		}
+		spec.FenceAfter = kubelet.Duration(duration("fence"))
 		data, err := json.Marshal(spec)
 		require.NoError(w.t, err)
 		if text != "" {
@@ -106,6 +107,8 @@ func (w *world) run(d *datadriven.TestData) {
 		task := execapi.Task{ID: word(), KillGrace: duration("kill-grace")}
 		d.MaybeScanArgs(w.t, "cpus", &task.Resources.CPUs)
 		d.MaybeScanArgs(w.t, "mem", &task.Resources.Mem)
+		d.MaybeScanArgs(w.t, "disk", &task.Resources.Disk)
+		d.MaybeScanArgs(w.t, "gpus", &task.Resources.GPUs)
 		w.agent(execapi.Launched{Task: task})
 	case "kill":
 		w.agent(execapi.Killed{Task: word(), Grace: duration("grace"), GraceSet: d.HasArg("grace")})
@@ -130,7 +133,24 @@ func (w *world) run(d *datadriven.TestData) {
 func (w *world) simple(d *datadriven.TestData, text string) {
 	var left int
 	d.MaybeScanArgs(w.t, "left", &left)
+	var away string
+	if d.HasArg("away") {
+		text, away = "", text
+	}
+	node := NodeView{Why: text}
+	if d.Cmd == "node" {
+		node.State = map[string]NodeState{"missing": NodeMissing, "not-ready": NodeNotReady, "ready": NodeReady}[d.CmdArgs[0].Key]
+	}
 	events := map[string]Event{
+		"cordoned":         Cordoned{Fresh: !d.HasArg("before")},
+		"uncordoned":       Uncordoned{},
+		"room-progress":    RoomProgressed{PodsLeft: left, Blocked: lines(text)},
+		"room-made":        RoomMade{},
+		"room-failed":      RoomFailed{Why: text, Unsure: d.HasArg("unsure")},
+		"server-answered":  ServerAnswered{},
+		"server-silent":    ServerSilent{Why: text},
+		"looked":           Looked{Found: text},
+		"node":             NodeLooked{Run: w.run_, Node: node},
 		"agent-lost":       AgentLost{Why: text},
 		"interrupted":      Interrupted{Why: text},
 		"prepare-waits":    PreparationWaited{Why: text},
@@ -139,7 +159,7 @@ func (w *world) simple(d *datadriven.TestData, text string) {
 		"healthy":          KubeletProbed{Run: w.run_, Healthy: true},
 		"unhealthy":        KubeletProbed{Run: w.run_, Why: text},
 		"exited":           KubeletExited{Run: w.run_, Why: "exit status 1", Lines: strings.Split(text, "\n")},
-		"drain-progress":   DrainProgressed{PodsLeft: left, Blocked: strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })},
+		"drain-progress":   DrainProgressed{PodsLeft: left, Blocked: lines(text), Away: away, Why: strings.Join(append(lines(fmt.Sprintf("%d pods left", left)), lines(text+away)...), "; ")},
 		"drained":          Drained{},
 		"joined":           Joined{},
 		"drain-failed":     DrainFailed{Why: text},
@@ -160,6 +180,10 @@ func (w *world) simple(d *datadriven.TestData, text string) {
 		w.beats = false
 	}
 	w.step(event)
+}
+
+func lines(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
 func (w *world) agent(event execapi.Event) { w.step(AgentSaid{event}) }

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // kubeletMain behaves as the words in the file "behaviour" of its root directory say, for a kubelet has no other word from
-// its test: never-healthy, crash, ignore-term.
+// its test: never-healthy, deaf (as long as it lives), crash, ignore-term.
 func kubeletMain(arguments []string) int {
 	values := map[string]string{}
 	for _, argument := range arguments {
@@ -58,7 +58,7 @@ func kubeletMain(arguments []string) int {
 	if strings.Contains(behaviour, "ignore-term") {
 		signal.Ignore(syscall.SIGTERM)
 	}
-	if strings.Contains(behaviour, "never-healthy") {
+	if strings.Contains(behaviour, "never-healthy") || strings.Contains(behaviour, "deaf") {
 		select {}
 	}
 	text, err = os.ReadFile(values["config"])

@@ -15,6 +15,9 @@ func (m *Machine) observe(event Event) {
 	case AgentSaid:
 		m.observeAgent(e.Event)
 	case AgentLost:
+		if m.connected {
+			m.awaySince = m.now
+		}
 		m.connected, m.lost = false, e.Why
 	case Interrupted:
 		m.shutDown(e.Why)
@@ -40,8 +43,18 @@ func (m *Machine) observe(event Event) {
 		m.exited(e)
 	case Joined:
 		m.hasJoined()
+	case NodeLooked:
+		m.nodeLooked(e)
+	case Cordoned, Uncordoned, RoomMade, RoomFailed:
+		m.observeRoom(event)
+	case RoomProgressed:
+		m.room.podsLeft, m.room.blocked = e.PodsLeft, e.Blocked
+	case ServerAnswered, ServerSilent:
+		m.observeServer(event)
+	case Looked:
+		m.look.done, m.look.found = true, e.Found
 	case DrainProgressed:
-		m.draining.podsLeft, m.draining.blocked = e.PodsLeft, e.Blocked
+		m.draining.podsLeft, m.draining.blocked, m.draining.away, m.draining.why = e.PodsLeft, e.Blocked, e.Away, e.Why
 	case Drained:
 		m.draining.underWay, m.draining.done = false, true
 	case DrainFailed:
@@ -125,20 +138,25 @@ func (m *Machine) killed(e execapi.Killed) {
 		m.note("told to kill %s, which is not running: ignored", e.Task)
 		return
 	}
-	t.killed = true
-	m.worker.changed = m.now
-	if slices.ContainsFunc(m.live(), func(t *task) bool { return !t.killed }) {
-		return
+	first := !t.killed && len(m.leaving()) == 0
+	if !t.killed {
+		t.killed = true
+		m.worker.changed = m.now
 	}
 	ended := end{
-		why: "told to kill " + e.Task, state: execapi.TaskKilled, message: "killed: the kubelet and its pods have ended", drain: true,
+		why: "told to kill " + e.Task, state: execapi.TaskKilled, message: "killed: the kubelet and its pods have ended",
 		by: m.drainDeadline(),
 	}
 	switch {
-	case e.GraceSet:
+	case e.GraceSet: // whoever sends a KILL with a grace of its own knows better
+		ended.by = time.Time{}
 		ended.limitTo(m.now, max(0, e.Grace))
 	case t.KillGrace > 0 && !ended.by.IsZero(): // the task's own grace is the policy's, in other words
 		ended.by = earlier(ended.by, m.now.Add(t.KillGrace-reserve(t.KillGrace)))
+	}
+	if slices.ContainsFunc(m.live(), func(t *task) bool { return !t.killed }) {
+		m.room.hurry(ended.by, first)
+		return
 	}
 	m.finish(ended)
 }
@@ -156,7 +174,7 @@ func (m *Machine) drainDeadline() time.Time {
 
 func (m *Machine) shutDown(why string) {
 	ended := end{
-		why: why, state: execapi.TaskKilled, message: why + ": the kubelet and its pods have ended", drain: true, by: m.drainDeadline(),
+		why: why, state: execapi.TaskKilled, message: why + ": the kubelet and its pods have ended", by: m.drainDeadline(),
 	}
 	ended.limitTo(m.now, m.grace)
 	m.finish(ended)
@@ -176,10 +194,13 @@ func reserve(grace time.Duration) time.Duration { return min(grace/2, 10*time.Se
 func (m *Machine) finish(with end) {
 	if m.end == nil {
 		m.end = &with
+		m.said = said{statusAt: m.now}
 		m.note("the node ends: %s", with.why)
 		return
 	}
-	m.end.drain = m.end.drain && with.drain
+	if m.end.skip == "" {
+		m.end.skip = with.skip
+	}
 	m.end.by, m.end.limit = earlier(m.end.by, with.by), earlier(m.end.limit, with.limit)
 }
 
@@ -247,9 +268,10 @@ const maxTries = 3
 // failedStage counts a failure of the present stage of the end, and reports whether it is to be given up.
 func (m *Machine) failedStage(why string) bool {
 	m.note("%s", why)
+	m.stage.why = why
 	m.stage.tries++
 	m.stage.retryAt = m.now.Add(time.Second)
 	return m.stage.tries >= maxTries
 }
 
-func (m *Machine) enter(next ending) { m.stage = stage{at: next} }
+func (m *Machine) enter(next ending) { m.stage = stage{at: next, since: m.now} }

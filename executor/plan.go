@@ -51,6 +51,27 @@ type (
 	// SendReport sends a message to the framework; nothing comes back.
 	SendReport struct{ Report kubelet.Report }
 
+	// Cordon keeps new pods away from the Node: Cordoned or RoomFailed.
+	Cordon struct{ Why string }
+
+	// Uncordon lets new pods come: Uncordoned or RoomFailed.
+	Uncordon struct{ Why string }
+
+	// MakeRoom evicts pods until what is left fits the slice. RoomProgressed while it goes on; RoomMade or RoomFailed at the end.
+	MakeRoom struct {
+		Slice kubelet.Slice
+		Why   string
+	}
+
+	// CancelRoom ends a Cordon, Uncordon or MakeRoom: RoomFailed, unless it is just done.
+	CancelRoom struct{ Why string }
+
+	// AskServer asks whether the API server is there: ServerAnswered or ServerSilent, soon.
+	AskServer struct{}
+
+	// Look looks once, and not for long, what is on the node: Looked.
+	Look struct{}
+
 	// Drain cordons the node and evicts its pods. DrainProgressed while it goes on; Drained or DrainFailed at the end.
 	Drain struct{ Why string }
 
@@ -77,6 +98,12 @@ func (StartKubelet) action()  {}
 func (StopKubelet) action()   {}
 func (SendUpdate) action()    {}
 func (SendReport) action()    {}
+func (Cordon) action()        {}
+func (Uncordon) action()      {}
+func (MakeRoom) action()      {}
+func (CancelRoom) action()    {}
+func (AskServer) action()     {}
+func (Look) action()          {}
 func (Drain) action()         {}
 func (CancelDrain) action()   {}
 func (StopPods) action()      {}

@@ -66,6 +66,24 @@ func stopPods(ctx context.Context, endpoint, root string, longest time.Duration)
 	return nil
 }
 
+// podsOf names the pods that stopPods would stop.
+func podsOf(ctx context.Context, endpoint, root string) ([]string, error) {
+	connection, err := grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, fmt.Errorf("container runtime %s: %w", endpoint, err)
+	}
+	defer connection.Close()
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	r := &runtimeClient{client: cri.NewRuntimeServiceClient(connection), root: root}
+	pods, err := r.pods(ctx)
+	var names []string
+	for _, pod := range pods {
+		names = append(names, podName(pod))
+	}
+	return names, err
+}
+
 // runtimeClient speaks the Container Runtime Interface.
 type runtimeClient struct {
 	client  cri.RuntimeServiceClient

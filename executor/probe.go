@@ -17,18 +17,23 @@ const (
 	probeDoubt   = time.Second           // when it is not any more
 )
 
-// probe asks a kubelet's /healthz again and again until ctx is done. A failure is told when it differs from the one before,
-// or once a second.
-func probe(ctx context.Context, port int, tell func(healthy bool, why string)) {
+// probe asks the /healthz of the kubelet with the process id again and again until ctx is done. A failure is told when it differs
+// from the one before, or once a second.
+func probe(ctx context.Context, port, pid int, tell func(healthy bool, why string)) {
 	client := &http.Client{Timeout: probeTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	url := fmt.Sprintf("http://127.0.0.1:%d/healthz", port)
 	interval := probeOften
 	var told time.Time
-	before := ""
+	before, known, strange := "", false, false
 	for {
 		why := ask(ctx, client, url)
 		if ctx.Err() != nil {
 			return
+		}
+		if why == "" && !known {
+			why = strangerAt(port, pid)
+			known = why == "" // it keeps the port as long as it lives
+			strange = !known
 		}
 		if why == "" || why != before || time.Since(told) >= time.Second {
 			tell(why == "", why)
@@ -37,7 +42,7 @@ func probe(ctx context.Context, port int, tell func(healthy bool, why string)) {
 		switch {
 		case why == "":
 			interval = probeSeldom
-		case interval == probeSeldom:
+		case interval == probeSeldom, strange: // to look for who it is costs more than to ask
 			interval = probeDoubt
 		}
 		if pause(ctx, interval) != nil {

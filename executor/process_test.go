@@ -92,22 +92,22 @@ func TestStopKillsAProcessThatIgnoresTERM(t *testing.T) {
 
 func TestLockIsHeldByExecutorAndKubelet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "root", "lock")
-	first, err := takeLock(t.Context(), path, "node workers-1", nil)
+	first, err := takeLock(t.Context(), path, holder{Node: "workers-1", Executor: memberOf(os.Getpid())}, nil)
 	require.NoError(t, err)
 	cmd := exec.Command(self(t), "sleep")
 	cmd.ExtraFiles = []*os.File{first.file}
 	kubelet, err := startProcess(cmd)
 	require.NoError(t, err)
-	first.release() // as when the executor dies
+	first.release() // its share; the executor, this process, lives
 
 	waiting := make(chan string, 10)
 	taken := make(chan *lock, 1)
 	go func() {
-		second, err := takeLock(t.Context(), path, "node workers-2", func(why string) { waiting <- why })
+		second, err := takeLock(t.Context(), path, holder{Node: "workers-2"}, func(why string) { waiting <- why })
 		assert.NoError(t, err)
 		taken <- second
 	}()
-	assert.Contains(t, <-waiting, "is locked, a kubelet lives on this host: node workers-1")
+	assert.Contains(t, <-waiting, "is locked, a kubelet lives on this host: node workers-1, executor process ")
 	select {
 	case <-taken:
 		t.Fatal("the lock was free while the kubelet lived")
@@ -119,11 +119,58 @@ func TestLockIsHeldByExecutorAndKubelet(t *testing.T) {
 	assert.Empty(t, waiting, "said once")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Equal(t, "node workers-2\n", string(text))
+	assert.Contains(t, string(text), `"node":"workers-2"`)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = takeLock(ctx, path, "node workers-3", func(string) { cancel() })
+	_, err = takeLock(ctx, path, holder{Node: "workers-3"}, func(string) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestAKubeletWithoutItsExecutorIsEndedByTheNext(t *testing.T) {
+	dead, err := startProcess(exec.Command(self(t), "sleep"))
+	require.NoError(t, err)
+	executor := memberOf(dead.pid)
+	dead.stop(t.Context(), 0)
+
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := takeLock(t.Context(), path, holder{}, nil)
+	require.NoError(t, err)
+	cmd := exec.Command(self(t), "sleep")
+	cmd.ExtraFiles = []*os.File{first.file}
+	kubelet, err := startProcess(cmd)
+	require.NoError(t, err)
+	require.NoError(t, first.write(holder{Node: "workers-1", Executor: executor, Kubelet: memberOf(kubelet.pid)}))
+	first.release()
+
+	var said []string
+	second, err := takeLock(t.Context(), path, holder{Node: "workers-2"}, func(why string) { said = append(said, why) })
+	require.NoError(t, err)
+	second.release()
+	<-kubelet.done
+	assert.Equal(t, "signal: terminated", kubelet.why)
+	require.NotEmpty(t, said)
+	assert.Contains(t, said[0], fmt.Sprintf("kubelet process %d; its executor is dead, so it is ended", kubelet.pid))
+}
+
+func TestAMemberIsNotAnotherProcessOfItsNumber(t *testing.T) {
+	me := memberOf(os.Getpid())
+	assert.True(t, me.alive())
+	assert.False(t, member{PID: me.PID, Started: "1"}.alive())
+	assert.False(t, member{}.alive())
+	assert.False(t, member{PID: 1, Started: statOf(1, 22)}.alive(), "never 1, in a namespace where the file means another")
+}
+
+func TestAStrangerAtThePortIsNamed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	port := listener.Addr().(*net.TCPAddr).Port
+	assert.Empty(t, strangerAt(port, os.Getpid()))
+	other, err := startProcess(exec.Command(self(t), "sleep"))
+	require.NoError(t, err)
+	defer other.stop(context.Background(), 0)
+	assert.Contains(t, strangerAt(port, other.pid), fmt.Sprintf("is answered by process %d (", os.Getpid()))
+	assert.Empty(t, strangerAt(freePort(t), other.pid), "nobody is no stranger")
 }
 
 func TestOutputIsBoundedAndRemembersTheEnd(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s-framework/internal/kubelet"
 	"k8s-framework/internal/mesos/execapi"
 )
 
@@ -17,11 +16,14 @@ var rules = [...]func(*Machine){
 	(*Machine).refuse,        // tasks that cannot run here fail at once
 	(*Machine).prepare,       // take the host
 	(*Machine).missAgent,     // an agent that is away too long, or for good, is the end
-	(*Machine).missTasks,     // and so is the last task's
+	(*Machine).fence,         // sooner, if the API server is away too
+	(*Machine).missTasks,     // and so is the end of the last task
 	(*Machine).giveUp,        // a kubelet that keeps failing as well
 	(*Machine).askToken,      // a kubelet that joins by token waits for it
 	(*Machine).startKubelet,  // and start it again after the backoff
-	(*Machine).judgeKubelet,  // stop one that hangs
+	(*Machine).judgeKubelet,  // stop one that hangs, or only says that it is well
+	(*Machine).cordon,        // no new pods where there will be no room for them
+	(*Machine).makeRoom,      // evict what does not fit, before it gets smaller
 	(*Machine).resizeKubelet, // restart it when the sum of the tasks has changed
 	(*Machine).reportHealth,  // RUNNING, healthy or not
 	(*Machine).drain,         // the end: empty the node, unless the framework did
@@ -89,7 +91,7 @@ func (m *Machine) missAgent() {
 		return
 	}
 	m.mourned = true
-	ended := end{why: m.lost, state: execapi.TaskKilled, message: m.lost, drain: true, by: m.now}
+	ended := end{why: m.lost, state: execapi.TaskKilled, message: m.lost, by: m.now}
 	if m.spec != nil {
 		ended.by = m.now.Add(time.Duration(m.spec.Drain.Deadline))
 	}
@@ -98,19 +100,22 @@ func (m *Machine) missAgent() {
 
 func (m *Machine) missTasks() {
 	if m.end == nil && m.mail.number > 0 && len(m.live()) == 0 {
-		m.finish(end{why: "no task is left", state: execapi.TaskKilled, drain: true, by: m.now})
+		m.finish(end{why: "no task is left", state: execapi.TaskKilled, by: m.now})
 	}
 }
 
 func (m *Machine) giveUp() {
 	if m.spec != nil && m.stage.at == serving && len(m.worker.failures) >= m.spec.Restart.Failures && m.worker.state == waiting {
-		m.finish(end{why: "the kubelet keeps failing", state: execapi.TaskFailed, message: m.worker.obituary(m.spec.Restart)})
+		m.finish(end{
+			why: "the kubelet keeps failing", state: execapi.TaskFailed, message: m.worker.obituary(m.spec.Restart),
+			skip: "impossible without a kubelet",
+		})
 	}
 }
 
 // serves reports whether a kubelet should run: also while its node is drained, for only it can end pods.
 func (m *Machine) serves() bool {
-	return m.preparation == prepared && m.stage.at == serving && len(m.wanted()) > 0 && (m.end == nil || m.end.drain)
+	return m.preparation == prepared && m.stage.at == serving && len(m.wanted()) > 0 && (m.end == nil || m.end.skip == "")
 }
 
 func (m *Machine) startKubelet() {
@@ -127,7 +132,7 @@ func (m *Machine) startKubelet() {
 	}
 	wanted := m.wanted()
 	w.run++
-	w.state, w.startedAt, w.slice, w.why = starting, m.now, sliceOf(wanted), ""
+	w.state, w.startedAt, w.slice, w.why, w.node = starting, m.now, sliceOf(wanted), "", NodeView{}
 	m.include(wanted)
 	m.do(StartKubelet{Run: w.run, Slice: w.slice, Token: m.joining.token, Why: why})
 }
@@ -143,16 +148,24 @@ func (m *Machine) judgeKubelet() {
 	if !w.running() || !m.serves() {
 		return
 	}
-	limit, since, what := time.Duration(m.spec.Restart.StartTimeout), w.startedAt, "not healthy in its first"
-	if w.state == healthy {
-		limit, since, what = time.Duration(m.spec.Restart.HangTimeout), w.lastHealthy, "not healthy any more for"
+	restart := m.spec.Restart
+	why := cmp.Or(w.why, "no answer")
+	switch {
+	case w.state == starting && m.past(w.startedAt.Add(time.Duration(restart.StartTimeout))):
+		m.endHang(fmt.Sprintf("not healthy in its first %v: %s", restart.StartTimeout, why), true)
+	case w.state == healthy && m.past(w.lastHealthy.Add(time.Duration(restart.HangTimeout))):
+		m.endHang(fmt.Sprintf("not healthy any more for %v: %s", restart.HangTimeout, why), true)
+	case w.node.State == NodeMissing && !w.everPosted && m.past(w.nodeSince.Add(time.Duration(restart.StartTimeout))):
+		m.endHang(fmt.Sprintf("it answers, but has not joined in %v: %s", restart.StartTimeout, w.node.Why), true)
+	case w.node.State == NodeMissing && w.everPosted && m.past(w.nodeSince.Add(time.Duration(restart.HangTimeout))):
+		// Pods may run, and the fault may be the API server's, for all nodes at once: to replace the node is not ours to decide.
+		m.endHang(fmt.Sprintf("it answers, but Kubernetes has not heard of it for %v: %s", restart.HangTimeout, w.node.Why), false)
 	}
-	if !m.past(since.Add(limit)) {
-		return
-	}
-	why := fmt.Sprintf("%s %v: %s", what, limit, cmp.Or(w.why, "no answer"))
-	m.failedKubelet(why)
-	w.state, w.failed = stopping, true
+}
+
+func (m *Machine) endHang(why string, counts bool) {
+	m.failedKubelet(why, counts)
+	m.worker.state, m.worker.failed = stopping, true
 	m.do(StopKubelet{Grace: m.within(kubeletGrace), Why: why})
 }
 
@@ -179,139 +192,21 @@ func (m *Machine) resizeKubelet() {
 }
 
 func (m *Machine) reportHealth() {
-	if m.worker.state != healthy {
+	w := &m.worker
+	if w.state != healthy {
 		return
 	}
+	// A Node that is not Ready for long is the scheduler's to replace, which sees all of them; here it is only said.
+	sick := w.node.State == NodeNotReady && m.past(w.nodeSince.Add(time.Duration(m.spec.Restart.HangTimeout)))
 	for _, t := range m.live() {
 		switch {
-		case t.killed && !t.included && m.end == nil:
+		case m.givenBack(t):
 			m.say(t, execapi.TaskKilled, execapi.HealthUnknown, "killed: the kubelet has given back its share")
-		case t.included && (t.state != execapi.TaskRunning || !t.healthy):
-			m.say(t, execapi.TaskRunning, execapi.Healthy, fmt.Sprintf("the kubelet is healthy and offers %v", m.worker.slice))
+		case t.included && sick && (t.state != execapi.TaskRunning || t.healthy):
+			m.say(t, execapi.TaskRunning, execapi.Unhealthy, "the kubelet answers, but says that its Node is not Ready: "+w.node.Why)
+		case t.included && !sick && (t.state != execapi.TaskRunning || !t.healthy):
+			m.say(t, execapi.TaskRunning, execapi.Healthy, fmt.Sprintf("the kubelet is healthy and offers %v", w.slice))
 		}
-	}
-}
-
-func (m *Machine) drain() {
-	d := &m.draining
-	if m.end == nil || m.stage.at != serving {
-		return
-	}
-	if m.preparation == preparing {
-		if !d.cancelled {
-			d.cancelled = true
-			m.do(CancelPrepare{Why: m.end.why})
-		}
-		return
-	}
-	if skip := m.needless(); skip != "" {
-		if d.underWay {
-			m.do(CancelDrain{Why: skip})
-		}
-		m.note("drain: %s", skip)
-		m.enter(stoppingKubelet)
-		return
-	}
-	if !d.announced {
-		d.announced = true
-		for _, t := range m.live() {
-			health := execapi.Unhealthy
-			if t.healthy {
-				health = execapi.Healthy
-			}
-			m.say(t, execapi.TaskRunning, health, "draining: "+m.end.why)
-		}
-	}
-	m.report()
-	if !d.underWay && m.past(d.retryAt) {
-		d.underWay = true
-		m.do(Drain{Why: m.end.why})
-	}
-}
-
-// report tells the framework how the drain goes, when there is something new, and at most once a second.
-func (m *Machine) report() {
-	d := &m.draining
-	report := kubelet.Report{
-		Version: kubelet.Version, Node: m.spec.Node, Draining: true, PodsLeft: d.podsLeft, Blocked: d.blocked, Why: m.end.why,
-	}
-	text := fmt.Sprint(report)
-	if !m.connected || text == d.reported || (d.reported != "" && !m.past(d.toldAt.Add(time.Second))) {
-		return
-	}
-	d.reported, d.toldAt = text, m.now
-	m.do(SendReport{Report: report})
-}
-
-// needless says why the node is not drained, or no longer; empty if it is.
-func (m *Machine) needless() string {
-	switch {
-	case !m.worker.everHealthy:
-		return "needless: the kubelet has never been healthy"
-	case !m.end.drain:
-		return "impossible without a kubelet"
-	case m.told:
-		return "the framework said that it is over"
-	case m.draining.done:
-		return "done"
-	case !m.end.by.IsZero() && m.past(m.end.by):
-		return fmt.Sprintf("its time is over, pods left: %d %q", m.draining.podsLeft, m.draining.blocked)
-	default:
-		return ""
-	}
-}
-
-func (m *Machine) stopKubelet() {
-	if m.stage.at != stoppingKubelet {
-		return
-	}
-	if m.worker.running() || m.worker.state == stopping {
-		// One that is being stopped already is hurried, for it may have been given more time than there is now.
-		if !m.stage.asked && (m.worker.running() || !m.end.limit.IsZero()) {
-			m.stage.asked = true
-			m.do(StopKubelet{Grace: m.within(kubeletGrace), Why: m.end.why})
-		}
-		m.worker.state = stopping
-		return
-	}
-	switch {
-	case m.preparation == unprepared:
-		m.enter(over)
-	case m.worker.run == 0:
-		m.enter(cleaningUp)
-	default:
-		m.enter(stoppingPods)
-	}
-}
-
-// within is the time that a step of the end may take: the usual, but no more than half of what is left, and at least a second.
-func (m *Machine) within(usual time.Duration) time.Duration {
-	if m.end == nil || m.end.limit.IsZero() {
-		return usual
-	}
-	return max(time.Second, min(usual, m.end.limit.Sub(m.now)/2))
-}
-
-func (m *Machine) stopPods() {
-	if m.stage.at == stoppingPods && !m.stage.asked && m.past(m.stage.retryAt) {
-		m.stage.asked = true
-		m.do(StopPods{Grace: m.within(30 * time.Second), Why: m.end.why})
-	}
-}
-
-func (m *Machine) cleanUp() {
-	if m.stage.at == cleaningUp && !m.stage.asked && m.past(m.stage.retryAt) {
-		m.stage.asked = true
-		m.do(CleanUp{})
-	}
-}
-
-func (m *Machine) sayOver() {
-	if m.stage.at != over {
-		return
-	}
-	for _, t := range m.live() {
-		m.say(t, m.end.state, execapi.HealthUnknown, m.end.message)
 	}
 }
 

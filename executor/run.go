@@ -26,8 +26,10 @@ type Options struct {
 	Paths Paths
 	// Clock tells the time; nil: the system's.
 	Clock func() time.Time
-	// Drainer empties the node; nil: through the Kubernetes API with the kubelet's credentials.
+	// Drainer, Room and Witness are the node's side at the API server; nil: with the kubelet's credentials.
 	Drainer Drainer
+	Room    Room
+	Witness Witness
 	Log     *logrus.Entry
 }
 
@@ -68,7 +70,7 @@ func newLoop(env execapi.Environment, options Options, log *logrus.Entry) *loop 
 			paths: options.Paths, sandbox: env.Directory, cgroupParent: options.CgroupParent,
 			environment: cleanEnvironment(options.Environment),
 		},
-		drainer: options.Drainer, clock: options.Clock, log: log,
+		drainer: options.Drainer, room: options.Room, witness: options.Witness, clock: options.Clock, log: log,
 		events: make(chan Event), asks: make(chan chan execapi.Pending),
 	}
 	if l.host.paths.Proc == "" {
@@ -84,7 +86,13 @@ func newLoop(env execapi.Environment, options Options, log *logrus.Entry) *loop 
 		l.clock = time.Now
 	}
 	if l.drainer == nil {
-		l.drainer = kubeDrainer{}
+		l.drainer = kubeNode{}
+	}
+	if l.room == nil {
+		l.room = kubeNode{}
+	}
+	if l.witness == nil {
+		l.witness = kubeNode{}
 	}
 	return l
 }

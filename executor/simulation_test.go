@@ -3,6 +3,7 @@ package executor
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +21,16 @@ import (
 //   - one action of a kind is under way at a time, and the kubelet is started only on a host that is ours;
 //   - no task is KILLED while a kubelet, or a process of a pod that has run, is there;
 //   - nothing is stopped under pods that could be drained, unless a limit of time or the framework's word allows it;
+//   - no kubelet gets smaller before there is room, unless a limit of time allows it; nobody else's cordon is taken back, and none
+//     once the node is drained;
+//   - cut off from everybody for longer than FenceAfter it stops its kubelet, and never for that reason before;
 //   - it ends: every task is over, nothing is left, the executor exits.
 func TestNoFaultMakesItLie(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newUniverse(t)
+		if rapid.Bool().Draw(t, "begins in good health") {
+			w.settle()
+		}
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			if w.exited {
 				break
@@ -56,15 +63,54 @@ type universe struct {
 	exited              bool
 	over                map[string]bool
 	ours                bool
-	drainBegan          time.Time
+	endBegan            time.Time
 	failures            int // of the kubelet
+
+	slice      kubelet.Slice // of the kubelet that was started last
+	room       kubelet.Slice // that there is room for
+	asked      kubelet.Slice // that room is being made for
+	firstKill  time.Time     // since it last got smaller
+	cordoned   bool          // by us
+	draining   bool          // it was, once
+	away       bool          // the API server did not answer the drain, once
+	fenceAfter time.Duration // 0: none
+	contact    time.Time     // the last that is certain, with the agent or the API server
+	askedAt    time.Time
+	fenced     bool // it was cut off long enough, once
 }
 
 func newUniverse(t *rapid.T) *universe {
 	return &universe{
-		t: t, machine: NewMachine(Settings{Checkpoint: true, RecoveryTimeout: 15 * time.Minute, ShutdownGrace: 20 * time.Second}),
+		fenceAfter: time.Duration(rapid.SampledFrom([]int{0, 120, 1200}).Draw(t, "fence after")) * time.Second,
+		t:          t, machine: NewMachine(Settings{Checkpoint: true, RecoveryTimeout: 15 * time.Minute, ShutdownGrace: 20 * time.Second}),
 		now: time.Unix(0, 0), underWay: map[string]bool{}, over: map[string]bool{},
 	}
+}
+
+// settle is the life up to a healthy kubelet with a few tasks, from where it gets interesting.
+func (w *universe) settle() {
+	w.subscribe()
+	for range rapid.IntRange(1, 4).Draw(w.t, "tasks") {
+		w.launch(rapid.Int64Range(0, 1000).Draw(w.t, "cpus"))
+	}
+	w.queue = slices.DeleteFunc(w.queue, func(e Event) bool {
+		switch e.(type) {
+		case Prepared, PreparationFailed:
+			return true
+		}
+		return false
+	})
+	w.deliver(Prepared{Host: hostOfAll})
+	w.beat()
+}
+
+var hostOfAll = kubelet.Host{MilliCPU: 4000, MemoryBytes: 1 << 33}
+
+func (w *universe) launch(milliCPU int64) {
+	w.launched++
+	w.step(AgentSaid{execapi.Launched{Task: execapi.Task{
+		ID: fmt.Sprintf("t%d", w.launched), Resources: execapi.Resources{CPUs: milliCPU, Mem: 100_000},
+	}}})
 }
 
 // turn lets one thing happen.
@@ -131,6 +177,19 @@ func (w *universe) deliver(event Event) {
 		delete(w.underWay, "clean")
 	case NotCleaned:
 		delete(w.underWay, "clean")
+	case Cordoned, Uncordoned, RoomMade, RoomFailed:
+		w.deliverRoom(event)
+	case ServerAnswered:
+		delete(w.underWay, "ask")
+		if w.askedAt.After(w.contact) {
+			w.contact = w.askedAt
+		}
+	case ServerSilent:
+		delete(w.underWay, "ask")
+	case Looked:
+		delete(w.underWay, "look")
+	case DrainProgressed:
+		w.away = w.away || e.Away != ""
 	case UpdateSent:
 		delete(w.underWay, "update")
 	case UpdateFailed:
@@ -139,30 +198,45 @@ func (w *universe) deliver(event Event) {
 	w.step(event)
 }
 
+func (w *universe) deliverRoom(event Event) {
+	delete(w.underWay, "room")
+	switch e := event.(type) {
+	case Cordoned:
+		w.cordoned = w.cordoned || e.Fresh
+	case Uncordoned:
+		w.cordoned = false
+	case RoomFailed:
+		w.cordoned = w.cordoned || e.Unsure
+	case RoomMade:
+		w.room = w.asked
+	}
+}
+
 func (w *universe) agentSays() {
 	if !w.subscribed {
-		w.subscribe()
+		if w.launched == 0 || rapid.IntRange(0, 3).Draw(w.t, "is back") == 0 {
+			w.subscribe()
+		}
 		return
 	}
 	switch what := rapid.SampledFrom([]string{"launch", "launch", "kill", "kill", "disconnect", "message", "shutdown", "lost"}).Draw(w.t, "agent"); what {
 	case "launch":
-		w.launched++
-		w.step(AgentSaid{execapi.Launched{Task: execapi.Task{
-			ID:        fmt.Sprintf("t%d", w.launched),
-			Resources: execapi.Resources{CPUs: rapid.Int64Range(0, 2500).Draw(w.t, "cpus"), Mem: 1000},
-		}}})
+		w.launch(rapid.Int64Range(0, 2500).Draw(w.t, "cpus"))
 	case "kill":
 		if w.launched == 0 {
 			return
 		}
-		graceSet := rapid.Bool().Draw(w.t, "grace")
+		graceSet := rapid.IntRange(0, 3).Draw(w.t, "grace") == 0
+		if w.firstKill.IsZero() {
+			w.firstKill = w.now
+		}
 		w.hurried = w.hurried || graceSet
 		w.step(AgentSaid{execapi.Killed{
 			Task:     fmt.Sprintf("t%d", rapid.IntRange(1, w.launched).Draw(w.t, "task")),
 			GraceSet: graceSet, Grace: time.Duration(rapid.IntRange(-1, 30).Draw(w.t, "seconds")) * time.Second,
 		}})
 	case "disconnect":
-		w.subscribed = false
+		w.subscribed, w.contact = false, w.now
 		w.step(AgentSaid{execapi.Disconnected{Why: "EOF"}})
 	case "message":
 		w.told = true
@@ -171,6 +245,9 @@ func (w *universe) agentSays() {
 		w.hurried = true
 		w.step(AgentSaid{execapi.ShutdownRequested{}})
 	case "lost":
+		if w.subscribed {
+			w.contact = w.now
+		}
 		w.subscribed, w.lost = false, true
 		w.step(AgentLost{Why: "another agent"})
 	}
@@ -182,7 +259,9 @@ func (w *universe) subscribe() {
 	}
 	w.machine.Pending()
 	w.subscribed = true
-	data, err := json.Marshal(exampleSpec())
+	spec := exampleSpec()
+	spec.FenceAfter = kubelet.Duration(w.fenceAfter)
+	data, err := json.Marshal(spec)
 	require.NoError(w.t, err)
 	w.step(AgentSaid{execapi.Subscribed{Container: "c-1", Data: data}})
 }
@@ -191,7 +270,10 @@ func (w *universe) kubeletDoes() {
 	if w.kubelet == 0 {
 		return
 	}
-	switch rapid.SampledFrom([]string{"healthy", "healthy", "unhealthy", "exit"}).Draw(w.t, "kubelet") {
+	switch rapid.SampledFrom([]string{"healthy", "healthy", "unhealthy", "exit", "node"}).Draw(w.t, "kubelet") {
+	case "node":
+		state := rapid.SampledFrom([]NodeState{NodeUnknown, NodeMissing, NodeNotReady, NodeReady}).Draw(w.t, "state")
+		w.step(NodeLooked{Run: w.kubelet, Node: NodeView{State: state}})
 	case "healthy":
 		w.beat()
 	case "unhealthy":
@@ -215,13 +297,25 @@ func (w *universe) step(event Event) {
 	}
 	text := fmt.Sprintf("%+v", event)
 	w.history = append(w.history, fmt.Sprintf("%s %T %.100s", w.now.Sub(time.Unix(0, 0)), event, text))
+	w.fenced = w.fenced || w.cutOff()
 	plan := w.machine.Step(w.now, event)
 	w.wake = plan.Wake
+	for _, note := range plan.Notes {
+		if strings.HasPrefix(note, "the node ends") {
+			w.endBegan = w.now
+		}
+	}
 	w.demand(plan.Wake.IsZero() || plan.Wake.After(w.now), "it asks for a time that has come")
 	for _, action := range plan.Actions {
 		w.history = append(w.history, "    "+action.(fmt.Stringer).String())
 		w.perform(action)
 	}
+	w.demand(!w.cutOff() || w.kubelet == 0 || w.stopping || w.exited, "cut off, and the kubelet goes on")
+}
+
+// cutOff reports whether the executor has heard of nobody for so long that others may have taken over.
+func (w *universe) cutOff() bool {
+	return w.fenceAfter > 0 && !w.subscribed && !w.contact.IsZero() && w.now.Sub(w.contact) >= w.fenceAfter
 }
 
 // perform begins the action, and puts its result, good or bad, among what will happen.
@@ -236,12 +330,34 @@ func (w *universe) perform(action Action) {
 	}
 	switch a := action.(type) {
 	case Prepare:
-		begin("prepare", Prepared{Host: kubelet.Host{MilliCPU: 4000, MemoryBytes: 1 << 33}}, PreparationFailed{Why: "bad disk"})
+		begin("prepare", Prepared{Host: hostOfAll}, PreparationFailed{Why: "bad disk"})
 	case StartKubelet:
 		w.demand(w.ours && w.kubelet == 0, "started twice, or on a host that is not ours")
-		w.kubelet = a.Run
+		inTime := w.firstKill.IsZero() || w.now.Sub(w.firstKill) < time.Minute
+		w.demand(w.slice.Within(a.Slice) || w.room.Within(a.Slice) || !w.everHealthy || w.hurried || !inTime, "smaller without room")
+		if !w.slice.Within(a.Slice) {
+			w.firstKill = time.Time{}
+		}
+		w.kubelet, w.slice, w.room = a.Run, a.Slice, a.Slice
+	case Cordon:
+		fresh := rapid.Bool().Draw(w.t, "fresh")
+		begin("room", Cordoned{Fresh: fresh}, RoomFailed{Why: "500", Unsure: fresh})
+	case Uncordon:
+		w.demand(w.cordoned && !w.draining, "somebody else's cordon, or that of a drain, taken back")
+		begin("room", Uncordoned{}, RoomFailed{Why: "500"})
+	case MakeRoom:
+		w.asked = a.Slice
+		begin("room", RoomMade{}, RoomFailed{Why: "500"})
+	case CancelRoom:
+		w.demand(w.underWay["room"], "called off what is not under way")
+	case AskServer:
+		w.askedAt = w.now
+		begin("ask", ServerAnswered{}, ServerSilent{Why: "no route to host"})
+	case Look:
+		begin("look", Looked{}, Looked{Found: "1 pods were still there"})
 	case StopKubelet:
 		w.demand(w.kubelet != 0 && (!w.stopping || w.hurried), "stopped twice, or when there is none")
+		w.demand(w.fenced || !strings.HasPrefix(a.Why, "fenced"), "fenced too early")
 		if strings.HasPrefix(a.Why, "not healthy") {
 			w.failures++
 		}
@@ -257,14 +373,20 @@ func (w *universe) perform(action Action) {
 		}
 	case Drain:
 		w.demand(w.kubelet != 0 || w.everHealthy, "a drain of nothing")
-		if w.drainBegan.IsZero() {
-			w.drainBegan = w.now
+		w.demand(!w.underWay["room"], "a drain beside something that may take its cordon back")
+		w.draining = true
+		if !w.calm && rapid.Bool().Draw(w.t, "away") {
+			w.queue = append(w.queue, DrainProgressed{PodsLeft: 1, Away: "no good answer"})
 		}
 		begin("drain", Drained{}, DrainFailed{Why: "500"})
 	case StopPods:
 		w.demand(w.kubelet == 0, "pods stopped under a kubelet that starts them again")
-		late := !w.drainBegan.IsZero() && w.now.Sub(w.drainBegan) >= time.Minute
-		w.demand(w.drained || w.told || w.hurried || late || !w.everHealthy || w.failures >= 3, "pods stopped without a drain")
+		limit := time.Minute
+		if w.away {
+			limit /= 2
+		}
+		late := !w.endBegan.IsZero() && w.now.Sub(w.endBegan) >= limit
+		w.demand(w.drained || w.told || w.hurried || late || w.fenced || !w.everHealthy || w.failures >= 3, "pods stopped without a drain")
 		begin("pods", PodsStopped{}, PodsNotStopped{Why: "the runtime is down"})
 	case CleanUp:
 		begin("clean", Cleaned{}, NotCleaned{Why: "1 process is left"})

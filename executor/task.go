@@ -13,7 +13,10 @@ type task struct {
 	state   execapi.State
 	healthy bool // as last reported
 	killed  bool // a KILL came
-	late    bool // it was launched when the end had begun
+	// released: the task was killed, others stay, and there is room on the node for them alone: the kubelet that is started next
+	// does not count this one.
+	released bool
+	late     bool // it was launched when the end had begun
 	// acknowledged: the agent has had at least one update. Until then SUBSCRIBE must name the task.
 	acknowledged bool
 	// included: the kubelet that runs, or is being started, counts the task's resources.
@@ -29,7 +32,7 @@ func sliceOf(tasks []*task) kubelet.Slice {
 	for _, t := range tasks {
 		sum = sum.Plus(t.Resources)
 	}
-	return kubelet.Slice{MilliCPU: sum.CPUs, MemoryBytes: sum.MemBytes(), DiskBytes: sum.DiskBytes()}
+	return kubelet.Slice{MilliCPU: sum.CPUs, MemoryBytes: sum.MemBytes(), DiskBytes: sum.DiskBytes(), MilliGPU: sum.GPUs}
 }
 
 // end is why and how the node ends.
@@ -38,9 +41,9 @@ type end struct {
 	// state and message are the terminal update of every task.
 	state   execapi.State
 	message string
-	// drain says to empty the node first; by is when that is over at the latest, zero: never.
-	drain bool
-	by    time.Time
+	// skip says why the node is not drained first; empty: it is. by is when that is over at the latest, zero: never.
+	skip string
+	by   time.Time
 	// limit is when all has to be over, because someone ends us then; zero: nobody does.
 	limit time.Time
 }

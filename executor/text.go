@@ -2,7 +2,6 @@ package executor
 
 import (
 	"fmt"
-	"strings"
 )
 
 // The texts of actions are for logs and transcripts.
@@ -29,12 +28,17 @@ func (a SendReport) String() string {
 	if a.Report.TokenWanted {
 		return "report: a bootstrap token is wanted for " + a.Report.Node
 	}
-	text := fmt.Sprintf("report draining %s, pods left: %d", a.Report.Node, a.Report.PodsLeft)
-	if len(a.Report.Blocked) > 0 {
-		text += ", blocked: " + strings.Join(a.Report.Blocked, "; ")
-	}
-	return text
+	return fmt.Sprintf("report of %s: %s; pods left: %d, blocked: %d", a.Report.Node, a.Report.Waiting, a.Report.PodsLeft, len(a.Report.Blocked))
 }
+
+func (a Cordon) String() string   { return "cordon: " + a.Why }
+func (a Uncordon) String() string { return "uncordon: " + a.Why }
+func (a MakeRoom) String() string { return fmt.Sprintf("make room for %v: %s", a.Slice, a.Why) }
+func (a CancelRoom) String() string {
+	return "cancel what is under way at the API server: " + a.Why
+}
+func (AskServer) String() string { return "ask the API server whether it is there" }
+func (Look) String() string      { return "look whether the node is empty" }
 
 func (a Drain) String() string       { return "drain: " + a.Why }
 func (a CancelDrain) String() string { return "cancel the drain: " + a.Why }

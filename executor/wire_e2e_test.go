@@ -130,15 +130,23 @@ func (a *wireAgent) serve(w http.ResponseWriter, r *http.Request, stream chan *e
 
 // outage is an agent that restarts: the stream ends, and calls are refused for the time.
 func (a *wireAgent) outage(length time.Duration) {
+	a.goAway()
+	time.Sleep(length) // the length of the outage is what the test is about
+	a.comeBack()
+}
+
+func (a *wireAgent) goAway() {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.down = true
 	close(a.stream)
 	a.stream = nil
-	a.mu.Unlock()
-	time.Sleep(length) // the length of the outage is what the test is about
+}
+
+func (a *wireAgent) comeBack() {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.down, a.downSince = false, time.Now()
-	a.mu.Unlock()
 }
 
 func (a *wireAgent) say(event *executor.Event) {
@@ -147,19 +155,30 @@ func (a *wireAgent) say(event *executor.Event) {
 	a.stream <- event
 }
 
-func (a *wireAgent) launch(task string, cpus, mebibytes float64) {
+// launch sends a LAUNCH; memory and disk are in MiB.
+func (a *wireAgent) launch(task string, cpus, mebibytes float64, disk ...float64) {
 	scalar := func(name string, value float64) mesos.Resource {
 		kind := mesos.SCALAR
 		return mesos.Resource{Name: name, Type: &kind, Scalar: &mesos.Value_Scalar{Value: value}}
 	}
+	resources := []mesos.Resource{scalar("cpus", cpus), scalar("mem", mebibytes)}
+	for _, amount := range disk {
+		resources = append(resources, scalar("disk", amount))
+	}
 	a.say(&executor.Event{Type: executor.Event_LAUNCH, Launch: &executor.Event_Launch{Task: mesos.TaskInfo{
-		Name: task, TaskID: mesos.TaskID{Value: task}, AgentID: mesos.AgentID{Value: "agent-1"},
-		Resources: []mesos.Resource{scalar("cpus", cpus), scalar("mem", mebibytes)},
+		Name: task, TaskID: mesos.TaskID{Value: task}, AgentID: mesos.AgentID{Value: "agent-1"}, Resources: resources,
 	}}})
 }
 
 func (a *wireAgent) kill(task string) {
 	a.say(&executor.Event{Type: executor.Event_KILL, Kill: &executor.Event_Kill{TaskID: mesos.TaskID{Value: task}}})
+}
+
+func (a *wireAgent) killWithin(task string, grace time.Duration) {
+	a.say(&executor.Event{Type: executor.Event_KILL, Kill: &executor.Event_Kill{
+		TaskID:     mesos.TaskID{Value: task},
+		KillPolicy: &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: int64(grace)}},
+	}})
 }
 
 // history is each status as "task STATE".

@@ -20,6 +20,10 @@ type worker struct {
 	lastHealthy time.Time
 	everHealthy bool
 
+	node       NodeView  // what the API server says of the Node, since when
+	nodeSince  time.Time // zero: it was not asked
+	everPosted bool      // it has seen the Node of this launch
+
 	why      string      // what was last wrong with it
 	lines    []string    // its last output when it ended
 	failures []time.Time // ends and hangs that nobody asked for, within the window
@@ -77,20 +81,41 @@ func (m *Machine) exited(e KubeletExited) {
 		return
 	}
 	if before != stopping {
-		m.failedKubelet(e.Why)
+		m.failedKubelet(e.Why, true)
 	}
 	w.failed, w.state = false, waiting
 	w.startAt = m.now.Add(m.spec.Restart.Wait(max(1, len(w.failures))))
 }
 
-// failedKubelet counts an end or a hang that nobody asked for, and reports it.
-func (m *Machine) failedKubelet(why string) {
+// nodeLooked takes in what the API server says of the Node. A server that does not answer says nothing, good or bad.
+func (m *Machine) nodeLooked(e NodeLooked) {
+	w := &m.worker
+	if e.Run != w.run || !w.running() {
+		return
+	}
+	if e.Node.State != w.node.State {
+		w.nodeSince = m.now
+	}
+	w.node = e.Node
+	w.everPosted = w.everPosted || e.Node.State == NodeReady || e.Node.State == NodeNotReady
+}
+
+// failedKubelet reports an end or a hang that nobody asked for, and counts it if the node is to be given up for it.
+func (m *Machine) failedKubelet(why string, counts bool) {
 	w := &m.worker
 	w.why = why
+	if !counts {
+		m.unhealthy("the kubelet is started again: " + why)
+		return
+	}
 	window := m.now.Add(-time.Duration(m.spec.Restart.Window))
 	w.failures = slices.DeleteFunc(w.failures, func(at time.Time) bool { return at.Before(window) })
 	w.failures = append(w.failures, m.now)
 	text := fmt.Sprintf("the kubelet failed (%d of %d within %v): %s", len(w.failures), m.spec.Restart.Failures, m.spec.Restart.Window, why)
+	m.unhealthy(text)
+}
+
+func (m *Machine) unhealthy(text string) {
 	m.note("%s", text)
 	for _, t := range m.live() {
 		if t.state == execapi.TaskRunning && t.healthy {

@@ -88,6 +88,7 @@ func specOf(executor scheduler.Executor) kubelet.Spec {
 	spec.Taints = executor.Taints
 	spec.Extra = executor.Kubelet
 	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(executor.Drain.Deadline), Then: string(executor.Drain.Then)}
+	spec.FenceAfter = kubelet.Duration(executor.FenceAfter)
 	health := executor.Health
 	spec.Restart.StartTimeout, spec.Restart.HangTimeout = kubelet.Duration(health.StartTimeout), kubelet.Duration(health.HangTimeout)
 	spec.Restart.Failures, spec.Restart.Window = health.Failures, kubelet.Duration(health.Window)

@@ -115,21 +115,31 @@ func (l *loop) run(ctx context.Context) error {
 		case <-timer.C:
 			batch = append(batch, scheduler.Ticked{})
 		}
-		batch, l.failed = append(batch, l.failed...), nil
-		began := l.now()
-		plan := l.core.Step(began, batch...)
-		l.metrics.stepped(len(batch), l.now().Sub(began))
-		if err := l.perform(ctx, plan); err != nil {
+		wake, err := l.turn(ctx, batch)
+		if err != nil {
 			return err
 		}
 		timer.Stop()
-		switch {
-		case len(l.failed) > 0:
-			timer.Reset(0)
-		case !plan.Wake.IsZero():
-			timer.Reset(max(plan.Wake.Sub(l.now()), 0))
+		if !wake.IsZero() {
+			timer.Reset(max(wake.Sub(l.now()), 0))
 		}
 	}
+}
+
+// turn lets the core take one step and performs its plan. wake is when to turn again at the latest: at once if the core has
+// to hear of a call that failed; zero: nothing waits.
+func (l *loop) turn(ctx context.Context, batch []scheduler.Event) (wake time.Time, err error) {
+	batch, l.failed = append(batch, l.failed...), nil
+	began := l.now()
+	plan := l.core.Step(began, batch...)
+	l.metrics.stepped(len(batch), l.now().Sub(began))
+	if err := l.perform(ctx, plan); err != nil {
+		return time.Time{}, err
+	}
+	if len(l.failed) > 0 {
+		return l.now(), nil
+	}
+	return plan.Wake, nil
 }
 
 // waitingEvents joins what has come meanwhile into one batch: it then costs one Save.
@@ -187,7 +197,7 @@ func (l *loop) send(ctx context.Context, call scheduler.Call) {
 	switch {
 	case err != nil:
 		switch call.(type) {
-		case scheduler.Revive, scheduler.Suppress, scheduler.UpdateFramework:
+		case scheduler.Accept, scheduler.Decline, scheduler.Revive, scheduler.Suppress, scheduler.UpdateFramework:
 			l.failed = append(l.failed, scheduler.CallFailed{Call: call, Why: err.Error()})
 		}
 		entry.WithError(err).Warnf("mesos: %s: not taken by the master; it is made again when its deadline passes", call)

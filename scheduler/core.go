@@ -54,6 +54,8 @@ type Core struct {
 	announced     announcement
 	suppressed    map[Role]bool
 	revived       time.Time
+	unanswered    []OfferID // whose answer the master did not take; answerAt is when they are declined
+	answerAt      time.Time
 	quiet         time.Time // until when suppressing is not tried again, after it failed
 	freed         bool      // a host became free, or demand grew, since the last revival
 	reconcileNext time.Time

@@ -71,9 +71,27 @@ func (c *Core) callFailed(now time.Time, e CallFailed) {
 			delete(c.suppressed, role)
 		}
 		c.quiet = now.Add(reviveEvery)
+	case Accept:
+		if len(call.Unreserve) > 0 {
+			c.awaitReturnsAgain()
+		}
+		c.unanswered = append(c.unanswered, call.Offers...)
+		c.answerAt = now.Add(reviveEvery)
+	case Decline:
+		c.unanswered = append(c.unanswered, call.Offers...)
+		c.answerAt = now.Add(reviveEvery)
 	case UpdateFramework:
 		c.announced.refused, c.announced.again = true, now.Add(announceAgain)
 		c.note(Note{Alarm: true, Text: fmt.Sprintf("%s was not taken by the master, it is tried again: %s", call, e.Why)})
+	}
+}
+
+// declineAgain declines offers whose answer the master did not take: without an offer timeout it would keep them for us for
+// ever. If the answer has arrived all the same, they are void, and this does nothing.
+func (c *Core) declineAgain(now time.Time) {
+	if c.connected && len(c.unanswered) > 0 && !now.Before(c.answerAt) {
+		c.call(Decline{Offers: c.unanswered, Refuse: returnRefuse, Why: "their answer was not taken"})
+		c.unanswered = nil
 	}
 }
 

@@ -114,7 +114,8 @@ type (
 		Command Command
 	}
 
-	// CallFailed: the master did not take a call that nothing else repeats: Revive, Suppress or UpdateFramework.
+	// CallFailed: the master did not take a call that nothing else repeats: an answer to offers, Revive, Suppress or
+	// UpdateFramework. It may have arrived all the same.
 	CallFailed struct {
 		Call Call
 		Why  string

@@ -134,10 +134,11 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	c.note(Note{Text: fmt.Sprintf("subscribed to the Mesos master %s as framework %s", e.Master, e.Framework)})
 	c.connected, c.master = true, e.Master
 	clear(c.suppressed)
-	c.offers, c.inverse = nil, nil
+	c.offers, c.inverse, c.unanswered = nil, nil, nil
 	for _, w := range c.maintenance {
 		w.until = now.Add(maintenanceSettle)
 	}
+	c.awaitReturnsAgain()
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {

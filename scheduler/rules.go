@@ -40,6 +40,7 @@ var rules = [...]func(*Core, time.Time){
 	(*Core).forgetPools,          // a deleted pool of which nothing is left (teardown.go)
 	(*Core).endAll,               // the operator's command to end everything (teardown.go)
 	(*Core).reconcileDoubt,       // we have waited too long in silence: ask, never assume
+	(*Core).declineAgain,         // offers whose answer the master did not take (demand.go)
 	(*Core).announceRoles,        // tell Mesos our roles, where pools have changed them (demand.go)
 	(*Core).signalDemand,         // revive when a node is missing, suppress when none is (demand.go)
 }

@@ -76,6 +76,14 @@ func (c Acknowledge) String() string {
 	return fmt.Sprintf("ACKNOWLEDGE %s of task %s to agent %s", c.Update, c.Task, c.Agent)
 }
 
+// String is the uuid in the form in which Mesos's logs have it; of anything else than 16 bytes the text itself.
+func (u UpdateID) String() string {
+	if len(u) != 16 {
+		return string(u)
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", string(u[:4]), string(u[4:6]), string(u[6:8]), string(u[8:10]), string(u[10:]))
+}
+
 // String implements fmt.Stringer.
 func (c Kill) String() string {
 	return fmt.Sprintf("KILL task %s on agent %s, grace %s: %s", c.Task, c.Agent, c.Grace, c.Why)

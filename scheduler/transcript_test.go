@@ -23,7 +23,7 @@ import (
 //	progress NODE left=N [blocked=…] | drained NODE | forgotten NODE | uncordoned NODE | marked NODE
 //	ready NODE … | ended NODE …                             what follows a launch, and a kill: task and Node object
 //	tokenwanted NODE | tokenissued NODE | tokenrevoked NODE | requested … | settled CSR   (transcript_identity_test.go)
-//	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE | callfailed CALL ROLE
+//	lease NODE AGE|none | pods POOL HOST=N … | opfailed OPERATION NODE | callfailed CALL ROLE|OFFER
 //	scale POOL N | apply POOL … | delete POOL | pause POOL  … and from the operator; with dry-run: what would be done
 //	resume POOL | rollback POOL | restartpool POOL | restart NODE | cancel NODE | teardown
 //	wait DURATION                                           time passes; the core is woken when it asked for it

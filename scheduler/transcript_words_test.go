@@ -165,8 +165,11 @@ func (c command) event() Event {
 		return c.opFailed(framework)
 	case "callfailed":
 		var call Call = Revive{Roles: []Role{Role(c.word(1))}}
-		if c.word(0) == "suppress" {
+		switch c.word(0) {
+		case "suppress":
 			call = Suppress{Roles: []Role{Role(c.word(1))}}
+		case "accept":
+			call = Accept{Offers: []OfferID{OfferID(c.word(1))}}
 		}
 		return CallFailed{Call: call, Why: "connection refused"}
 	case "tokenwanted", "tokenissued", "tokenrevoked", "welcomed", "requested", "settled":

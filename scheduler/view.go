@@ -126,8 +126,8 @@ func (c *Core) viewRefusals(now time.Time) map[PoolName][]RefusalView {
 	lists := map[PoolName][]RefusalView{}
 	for at, last := range c.refusals {
 		for _, r := range last.by {
-			if c.pools[r.pool.Name] != r.pool || r.pool.Nodes != All && c.missing(r.pool, now) == 0 {
-				continue // it misses none any more
+			if c.pools[r.pool.Name] != r.pool || r.pool.Role != at.role || r.pool.Nodes != All && c.missing(r.pool, now) == 0 {
+				continue // it misses none any more, or not of this role
 			}
 			lists[r.pool.Name] = append(lists[r.pool.Name], RefusalView{at.agent, last.host, last.at, r.why.String()})
 		}

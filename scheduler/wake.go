@@ -42,6 +42,7 @@ func (c *Core) wake(now time.Time) time.Time {
 			a.at(c.revived.Add(reviveEvery))
 		}
 		a.at(c.quiet)
+		a.at(c.answerAt)
 		a.at(c.peek)
 		a.at(c.announced.again)
 		a.at(c.teardown.sweep)

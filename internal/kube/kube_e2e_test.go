@@ -5,6 +5,7 @@ package kube_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -220,4 +221,13 @@ func operates(t *testing.T, w world) {
 	assert.Equal(t, "Draining 1 pods: the pool wants fewer nodes", messages["DrainStarted"])
 	assert.Contains(t, messages["DrainBlocked"], "Eviction is refused: pod default/web-1 by budget web since ")
 	assert.Equal(t, "Drained: 1 pods are gone", messages["DrainCompleted"])
+
+	w.node(t, "host-1", "mesos://f/w-2") // Events are found by the Node's name
+	kubeconfig, err := w.Kubeconfig("admin", "system:masters")
+	require.NoError(t, err)
+	described, err := exec.Command("../../bin/local/kubectl", "--kubeconfig="+kubeconfig, "describe", "node", "host-1").CombinedOutput()
+	require.NoError(t, err, "%s", described)
+	assert.Regexp(t, `Normal +DrainStarted +.* k8s-framework +Draining 1 pods: the pool wants fewer nodes`, string(described))
+	assert.Regexp(t, `Warning +DrainBlocked +.* k8s-framework +Eviction is refused: pod default/web-1 by budget web since `, string(described))
+	assert.Regexp(t, `Normal +DrainCompleted +.* k8s-framework +Drained: 1 pods are gone`, string(described))
 }

@@ -182,14 +182,10 @@ func (o *Operator) drain(ctx context.Context, op scheduler.Drain, deliver func(s
 	}
 }
 
-// progressed is a drain's progress in the scheduler's words: an API server that does not answer blocks as well.
+// progressed is a drain's progress in the scheduler's words: whatever it waits for beyond pods that leave in their time blocks.
 func progressed(node scheduler.NodeName, p drain.Progress) scheduler.DrainProgressed {
-	event := scheduler.DrainProgressed{Node: node, PodsLeft: p.PodsLeft}
-	for _, blocked := range p.Blocked {
-		event.Blocked = append(event.Blocked, blocked.String())
-	}
-	if p.Trouble != nil {
-		event.Blocked = append(event.Blocked, p.Trouble.String())
-	}
-	return event
+	return scheduler.DrainProgressed{Node: node, PodsLeft: p.PodsLeft, Blocked: p.Waits()}
 }
+
+// DrainStats tells where all drains stand, for metrics. It may be called from any goroutine.
+func (o *Operator) DrainStats() drain.Stats { return o.drainer.Stats() }

@@ -130,12 +130,22 @@ func (c *chronicle) progress(p drain.Progress) {
 		c.start(p.PodsLeft)
 	}
 	for _, blocked := range p.Blocked {
-		key := blocked.Namespace + "/" + blocked.Pod + " " + strings.Join(blocked.Budgets, ",")
+		key := blocked.Namespace + "/" + blocked.Pod + " " + string(blocked.Cause) + " " + strings.Join(blocked.Budgets, ",")
 		if len(c.blocked) == blockedEvents || slices.Contains(c.blocked, key) {
 			continue
 		}
 		c.blocked = append(c.blocked, key)
-		c.scribe.write(c.node, "Warning", drainBlocked, "Eviction is refused: "+blocked.String())
+		c.scribe.write(c.node, "Warning", drainBlocked, refusal(blocked.Cause)+blocked.String())
+	}
+}
+
+// refusal begins the message of a DrainBlocked.
+func refusal(cause drain.Cause) string {
+	switch cause {
+	case drain.ByKubelet, drain.ByFinalizer, drain.ByPod:
+		return "Evicted, but still there: "
+	default:
+		return "Eviction is refused: "
 	}
 }
 

@@ -186,3 +186,76 @@ func TestAbandonedCgroupsAreRemovedWhereTheyAreEmpty(t *testing.T) {
 	}
 	assert.DirExists(t, filepath.Join(mount, "freezer/mesos/old/theirs"))
 }
+
+// A cgroup v2 with processes of its own gives its children no controllers. So Mesos puts the executor into a leaf, and pods live
+// beside it. The tree is made of plain files, as the kernel of a host with v2 only would show it.
+func TestPodsLiveBesideTheLeafOnV2(t *testing.T) {
+	self, mount := procSelf(t, v2Mounts, "0::/mesos/"+container+"/leaf\n")
+	own := filepath.Join(mount, "cg/mesos", container)
+	write := func(file, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	for _, dir := range []string{filepath.Join(mount, "cg"), filepath.Join(mount, "cg/mesos"), own} {
+		write(dir+"/cgroup.controllers", "cpu memory\n")
+		write(dir+"/cgroup.subtree_control", "cpu memory\n")
+	}
+	write(own+"/memory.current", "300000000\n")
+	write(own+"/leaf/cgroup.procs", "100\n")
+	write(own+"/leaf/cgroup.subtree_control", "\n")
+
+	cgroup, err := FindCgroup(self, container, "/unused")
+	require.NoError(t, err)
+	assert.Equal(t, "/mesos/"+container, cgroup.Root)
+	require.NoError(t, cgroup.Make())
+	leaf, err := os.ReadFile(own + "/leaf/cgroup.subtree_control")
+	require.NoError(t, err)
+	assert.Equal(t, "\n", string(leaf), "the executor's own stays without children")
+
+	limit, err := cgroup.LimitMemory(1 << 30)
+	require.NoError(t, err)
+	assert.EqualValues(t, -1, limit, "no kubelet has run yet")
+	write(own+"/kubepods/memory.max", "1073741824\n")
+	write(own+"/kubepods/memory.current", "200000000\n")
+	write(own+"/kubepods/burstable/pod1/c1/cgroup.procs", "4711\n")
+	processes, err := cgroup.Processes()
+	require.NoError(t, err)
+	assert.Equal(t, []int{4711}, processes, "pods' only")
+	for _, step := range []struct{ ask, get int64 }{
+		{2 << 30, 1 << 30}, // never raised
+		{512 << 20, 512 << 20},
+		{0, 200_000_000}, // no lower than what is used, or the kernel would kill for it
+		{100 << 20, 200_000_000},
+	} {
+		limit, err := cgroup.LimitMemory(step.ask)
+		require.NoError(t, err)
+		assert.Equal(t, step.get, limit, "asked for %d", step.ask)
+	}
+	write(own+"/kubepods/memory.max", "max\n")
+	limit, err = cgroup.LimitMemory(512 << 20)
+	require.NoError(t, err)
+	assert.EqualValues(t, 512<<20, limit)
+}
+
+func TestLimitMemoryOnV1(t *testing.T) {
+	self, mount := procSelf(t, v1Mounts, "4:memory:/mesos/"+container+"\n")
+	own := filepath.Join(mount, "memory/mesos", container)
+	write := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(own, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(own, name), []byte(text), 0o644))
+	}
+	cgroup, err := FindCgroup(self, container, "/unused")
+	require.NoError(t, err)
+	write("memory.usage_in_bytes", "5000000\n")
+	_, err = cgroup.LimitMemory(0)
+	require.NoError(t, err)
+	assert.DirExists(t, filepath.Join(own, "kubepods"), "a slice of nothing is limited before the first kubelet, which would not limit it")
+	write("kubepods/memory.usage_in_bytes", "4096\n")
+	write("kubepods/memory.limit_in_bytes", "9223372036854771712\n")
+	limit, err := cgroup.LimitMemory(0)
+	require.NoError(t, err)
+	assert.Zero(t, limit)
+	write("kubepods/memory.limit_in_bytes", "no number\n")
+	_, err = cgroup.LimitMemory(0)
+	require.ErrorContains(t, err, "limit the memory of all pods")
+}

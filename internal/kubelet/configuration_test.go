@@ -16,7 +16,7 @@ import (
 
 // The transcripts in testdata/configuration are rewritten with -rewrite.
 //
-//	configuration [cpu=MILLI] [memory=BYTES] [disk=BYTES] [huge=BYTES] [root=/path] [unified]
+//	configuration [cpu=MILLI] [memory=BYTES] [disk=BYTES] [huge=BYTES] [gpu=MILLI] [host-gpu=MILLI] [root=/path] [unified]
 //	{fields of a Spec to change}
 func TestConfiguration(t *testing.T) {
 	datadriven.Walk(t, "testdata/configuration", func(t *testing.T, path string) {
@@ -28,6 +28,8 @@ func TestConfiguration(t *testing.T) {
 			d.MaybeScanArgs(t, "memory", &slice.MemoryBytes)
 			d.MaybeScanArgs(t, "disk", &slice.DiskBytes)
 			d.MaybeScanArgs(t, "huge", &host.HugePagesBytes)
+			d.MaybeScanArgs(t, "gpu", &slice.MilliGPU)
+			d.MaybeScanArgs(t, "host-gpu", &host.MilliGPU)
 			d.MaybeScanArgs(t, "root", &place.Root)
 
 			spec := exampleSpec()

@@ -16,7 +16,7 @@ import (
 
 // ReadHost counts the machine as a kubelet does (cadvisor's machine package), which is not what a process is allowed to use:
 // every online CPU that a memory node lists, whatever the affinity; MemTotal of /proc/meminfo, whatever the cgroup's limit.
-// procDir and sysDir are /proc and /sys; rootDir is the kubelet's root directory and must exist.
+// GPUs are those that the NVIDIA driver lists, the only ones that Mesos knows. procDir and sysDir are /proc and /sys; rootDir is the kubelet's root directory and must exist.
 func ReadHost(procDir, sysDir, rootDir string) (Host, error) {
 	cpus, err := countCPUs(sysDir)
 	if err != nil {
@@ -34,9 +34,13 @@ func ReadHost(procDir, sysDir, rootDir string) (Host, error) {
 	if err := unix.Statfs(rootDir, &disk); err != nil {
 		return Host{}, fmt.Errorf("size of the file system of %s: %w", rootDir, err)
 	}
+	gpus, err := os.ReadDir(filepath.Join(procDir, "driver/nvidia/gpus"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Host{}, fmt.Errorf("count the host's GPUs: %w", err)
+	}
 	return Host{
 		MilliCPU: int64(cpus) * 1000, MemoryBytes: memory, HugePagesBytes: huge,
-		DiskBytes: int64(disk.Blocks) * disk.Frsize,
+		DiskBytes: int64(disk.Blocks) * disk.Frsize, MilliGPU: int64(len(gpus)) * 1000,
 	}, nil
 }
 

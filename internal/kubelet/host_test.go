@@ -50,8 +50,10 @@ func TestReadHostCountsAsAKubelet(t *testing.T) {
 				sys/devices/system/node/node1/cpu4/topology/core_id 1
 				sys/devices/system/node/node1/cpu4/topology/physical_package_id 1
 				sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages 3
-				sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages 1`,
-			want: Host{MilliCPU: 3000, MemoryBytes: 24684084 * 1024, HugePagesBytes: 3*2<<20 + 1<<30},
+				sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages 1
+				proc/driver/nvidia/gpus/0000:3b:00.0/information Model: x
+				proc/driver/nvidia/gpus/0000:af:00.0/information Model: x`,
+			want: Host{MilliCPU: 3000, MemoryBytes: 24684084 * 1024, HugePagesBytes: 3*2<<20 + 1<<30, MilliGPU: 2000},
 		},
 		{
 			name: "no nodes",

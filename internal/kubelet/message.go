@@ -44,8 +44,11 @@ type Report struct {
 	// PodsLeft and Blocked are the progress of that drain; Blocked names pods and budgets.
 	PodsLeft int      `json:"podsLeft,omitempty"`
 	Blocked  []string `json:"blocked,omitempty"`
-	// Why says what made the executor drain.
+	// Why says what made the executor drain, or do what it waits for.
 	Why string `json:"why,omitempty"`
+	// Waiting says what the executor waits for at the moment, in a sentence. With Draining it is a step of the end of the node;
+	// without, the node becomes smaller and stays: one of several tasks was killed.
+	Waiting string `json:"waiting,omitempty"`
 }
 
 // Encode writes the report for Mesos's MESSAGE call.

@@ -51,6 +51,9 @@ type Spec struct {
 
 	Drain   Drain   `json:"drain"`
 	Restart Restart `json:"restart"`
+	// FenceAfter is how long an executor may be cut off from the Mesos agent and from the API server, both at the same time,
+	// before it ends its pods and its node, because others may have taken their place by then; 0: for ever.
+	FenceAfter Duration `json:"fenceAfter,omitempty"`
 	// LogBytes bounds each of the two files that keep the kubelet's output in the sandbox.
 	LogBytes int64 `json:"logBytes"`
 }

@@ -24,6 +24,10 @@ func exampleSpec() Spec {
 
 func TestSpecSurvivesTheWire(t *testing.T) {
 	spec := exampleSpec()
+	bare, err := spec.Encode()
+	require.NoError(t, err)
+	assert.NotContains(t, string(bare), "fenceAfter", "what is not used does not change the ExecutorInfo of nodes that run")
+	spec.FenceAfter = Duration(5 * time.Minute)
 	text, err := spec.Encode()
 	require.NoError(t, err)
 	again, err := spec.Encode()
@@ -71,7 +75,7 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Message{Version: 1, Drained: true}, message)
 
-	report := Report{Version: 1, Node: "workers-17", Draining: true, PodsLeft: 2, Blocked: []string{"pod a/b: budget c"}}
+	report := Report{Version: 1, Node: "workers-17", Draining: true, PodsLeft: 2, Blocked: []string{"pod a/b: budget c"}, Waiting: "1 pod"}
 	text, err = report.Encode()
 	require.NoError(t, err)
 	read, err := DecodeReport(text)
@@ -86,7 +90,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 		Taints: []string{"a=b", "=b:NoSchedule"}, Kubelet: "kubelet", RootDir: "/", NodeIP: "1.2.3",
 		RuntimeEndpoint: "/run/containerd.sock", HealthzPort: 70000, LogBytes: 1,
 		Extra: json.RawMessage(`{"cgroupRoot":"/"}`),
-		Drain: Drain{Deadline: -1, Then: "maybe"}, Restart: Restart{Initial: 2, Max: 1},
+		Drain: Drain{Deadline: -1, Then: "maybe"}, Restart: Restart{Initial: 2, Max: 1}, FenceAfter: -1,
 	}
 	err := bad.Validate()
 	require.Error(t, err)
@@ -98,7 +102,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 		`runtimeEndpoint is "/run/containerd.sock"`, `healthzPort is "70000"`, `logBytes is "1"`,
 		`kubeletConfiguration.cgroupRoot may not be set: pods live below the Mesos container's cgroup`,
 		`drain.deadline is "-1ns"`, `drain.then is "maybe", want force or wait`, `restart.max is "1ns"`, `restart.failures is "0"`,
-		`restart.window`, `restart.startTimeout`, `restart.hangTimeout`,
+		`restart.window`, `restart.startTimeout`, `restart.hangTimeout`, `fenceAfter is "-1ns", want 0 or more`,
 	} {
 		assert.ErrorContains(t, err, want)
 	}

@@ -111,6 +111,9 @@ func (s Spec) checkTimes(p *problems) {
 	if s.Drain.Then != Force && s.Drain.Then != Wait {
 		p.reject("drain.then", s.Drain.Then, Force+" or "+Wait)
 	}
+	if s.FenceAfter < 0 {
+		p.reject("fenceAfter", s.FenceAfter, "0 or more")
+	}
 	positive("restart.initial", s.Restart.Initial)
 	positive("restart.window", s.Restart.Window)
 	positive("restart.startTimeout", s.Restart.StartTimeout)

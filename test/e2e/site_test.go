@@ -18,6 +18,7 @@ func TestSite(t *testing.T) {
 		{"AgentRestarts", agentRestarts},
 		{"ExecutorDies", executorDies},
 		{"DrainedAgentEvicts", drainedAgentEvicts},
+		{"GoneAgentEvicts", goneAgentEvicts},
 		{"ZooKeeperRestarts", zooKeeperRestarts},
 		{"MasterFailsOver", masterFailsOver},
 		{"TornDownIsNotForgotten", tornDownIsNotForgotten},

@@ -29,6 +29,8 @@ const (
 	// vanished: there is no such pod, or another one has its name (404, 409). The watch will say so too, and it is the watch
 	// that we believe.
 	vanished
+	// contended: the server could not write the eviction into the budget's status, since others wrote there (409).
+	contended
 	// shut: a budget allows no eviction now.
 	shut
 	// several: more than one budget guards the pod, with which the eviction API cannot deal (500). It stays so until
@@ -44,6 +46,11 @@ const (
 	// denied: refused for another reason: RBAC, an admission webhook, a webhook that does not answer.
 	denied
 )
+
+// String is the result's name in metrics.
+func (k answerKind) String() string {
+	return [...]string{"accepted", "gone", "contended", "budget", "budgets", "busy", "unanswered", "namespace", "denied"}[k]
+}
 
 // budgetCause marks the cause of a 429 that comes from a budget (policyv1.DisruptionBudgetCause).
 const budgetCause = "DisruptionBudget"
@@ -74,6 +81,8 @@ func readAnswer(err error) answer {
 	a.after = time.Duration(details.RetryAfterSeconds) * time.Second
 	budget := cause(details, budgetCause)
 	switch {
+	case status.Code == http.StatusConflict && details.Kind == "poddisruptionbudgets":
+		a.kind = contended
 	case status.Code == http.StatusNotFound, status.Code == http.StatusConflict:
 		a.kind = vanished
 	case status.Code == http.StatusTooManyRequests && budget != "":

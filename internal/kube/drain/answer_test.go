@@ -55,6 +55,11 @@ func TestReadAnswer(t *testing.T) {
 			answer{kind: vanished, message: "the UID in the precondition (x) does not match the UID in record (y)"},
 		},
 		{
+			"another write to the budget", `{"code":409,"reason":"Conflict","message":"Operation cannot be fulfilled on poddisruptionbudgets.policy \"web\": the object has been modified; please apply your changes to the latest version and try again",
+			"details":{"name":"web","group":"policy","kind":"poddisruptionbudgets"}}`,
+			answer{kind: contended, message: `Operation cannot be fulfilled on poddisruptionbudgets.policy "web": the object has been modified; please apply your changes to the latest version and try again`},
+		},
+		{
 			"namespace ends", `{"code":403,"reason":"Forbidden","message":"unable to create new content in namespace n because it is being terminated",
 			"details":{"causes":[{"reason":"NamespaceTerminating","message":"namespace n is being terminated","field":"metadata.namespace"}]}}`,
 			answer{kind: ending, message: "unable to create new content in namespace n because it is being terminated"},
@@ -76,6 +81,14 @@ func TestReadAnswer(t *testing.T) {
 	}
 	assert.Equal(t, answer{kind: accepted}, readAnswer(nil))
 	assert.Equal(t, answer{kind: unanswered, message: "connection refused"}, readAnswer(errors.New("connection refused")))
+}
+
+func TestEveryAnswerHasANameOfItsOwn(t *testing.T) {
+	names := map[string]bool{}
+	for kind := accepted; kind <= denied; kind++ {
+		names[kind.String()] = true
+	}
+	assert.Len(t, names, int(denied)+1)
 }
 
 func TestBusyIsNotForPeople(t *testing.T) {

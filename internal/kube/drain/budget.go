@@ -1,6 +1,8 @@
 package drain
 
 import (
+	"fmt"
+
 	"k8s-framework/internal/kube/api"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,10 +20,13 @@ type wireBudget struct {
 		CurrentHealthy     int   `json:"currentHealthy"`
 		DesiredHealthy     int   `json:"desiredHealthy"`
 		ObservedGeneration int64 `json:"observedGeneration"`
+		// DisruptedPods holds, by name, the pods that the API server let go and that the budget's controller has not seen
+		// leaving yet.
+		DisruptedPods map[string]any `json:"disruptedPods"`
 	} `json:"status"`
 }
 
-// budgetKey names a budget.
+// budgetKey names a budget; the zero value is none.
 type budgetKey struct{ namespace, name string }
 
 // budget is what is remembered of a PodDisruptionBudget.
@@ -34,6 +39,10 @@ type budget struct {
 	allows int
 	// spare: it is satisfied, so pods that are not ready may leave without counting.
 	spare bool
+	// sentence says why it allows none, in the API server's words.
+	sentence string
+	// disrupted names the pods whose eviction allows has accounted for already.
+	disrupted []string
 }
 
 func budgetOf(w wireBudget) budget {
@@ -44,9 +53,16 @@ func budgetOf(w wireBudget) budget {
 		selector = labels.Nothing() // so the server takes it as well
 	}
 	b.selector = selector
-	if w.Status.ObservedGeneration >= w.Metadata.Generation { // or the numbers are of an older budget
-		b.allows = w.Status.DisruptionsAllowed
-		b.spare = w.Status.DesiredHealthy > 0 && w.Status.CurrentHealthy >= w.Status.DesiredHealthy
+	for name := range w.Status.DisruptedPods {
+		b.disrupted = append(b.disrupted, name)
 	}
+	if w.Status.ObservedGeneration < w.Metadata.Generation { // the numbers are of an older budget
+		b.sentence = fmt.Sprintf("The disruption budget %s is still being processed by the server", w.Metadata.Name)
+		return b
+	}
+	b.allows = max(0, w.Status.DisruptionsAllowed)
+	b.spare = w.Status.DesiredHealthy > 0 && w.Status.CurrentHealthy >= w.Status.DesiredHealthy
+	b.sentence = fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently",
+		w.Metadata.Name, w.Status.DesiredHealthy, w.Status.CurrentHealthy)
 	return b
 }

@@ -3,6 +3,8 @@
 package drain_test
 
 import (
+	"bytes"
+	"os"
 	"testing"
 	"time"
 
@@ -10,8 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
 
 	"k8s-framework/internal/kube/drain"
 )
@@ -37,6 +43,9 @@ func TestDrainOnARealAPIServer(t *testing.T) {
 			{"order and what stays", keepsOrder},
 			{"two budgets on one pod", namesTwoBudgets},
 			{"as the kubelet itself", drainsAsKubelet},
+			{"as a kubelet that may see budgets", drainsAsKubeletThatSeesBudgets},
+			{"volumes that are in use", waitsForVolumes},
+			{"a kubelet that does not answer", namesADeadKubelet},
 			{"another Node of the name", sparesAnotherNode},
 			{"another pod of the name", sparesAnotherPod},
 			{"finalizers and grace", waitsForFinalizers},
@@ -149,6 +158,100 @@ func drainsAsKubelet(t *testing.T, c *cluster) {
 	assert.ErrorContains(t, err, "forbidden", "another's node")
 }
 
+// A ClusterRole is enough for a kubelet's identity to react as fast as the scheduler's.
+func drainsAsKubeletThatSeesBudgets(t *testing.T, c *cluster) {
+	node, ns := c.node(t), c.namespace(t)
+	c.pod(t, ns, node.Name, "web-1")
+	c.budget(t, ns, "web", 1, 0)
+	text, err := os.ReadFile("../../../examples/rbac-nodes.yaml")
+	require.NoError(t, err)
+	first, second, _ := bytes.Cut(text, []byte("\n---\n"))
+	var role rbacv1.ClusterRole
+	var binding rbacv1.ClusterRoleBinding
+	require.NoError(t, yaml.UnmarshalStrict(first, &role))
+	require.NoError(t, yaml.UnmarshalStrict(second, &binding))
+	require.Equal(t, "system:nodes", binding.Subjects[0].Name)
+	// Only this one: others in this cluster are to be blind.
+	binding.Subjects[0].Kind, binding.Subjects[0].Name = "User", "system:node:"+node.Name
+	_, err = c.client.RbacV1().ClusterRoles().Create(t.Context(), &role, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = c.client.RbacV1().ClusterRoleBindings().Create(t.Context(), &binding, metav1.CreateOptions{})
+	require.NoError(t, err)
+	as, err := kubernetes.NewForConfig(c.kubelet(t, node.Name))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := as.PolicyV1().PodDisruptionBudgets("").List(t.Context(), metav1.ListOptions{})
+		return err == nil
+	}, time.Minute, 20*time.Millisecond, "the server has not read the binding")
+	d, calls := newDrainer(t, c.kubelet(t, node.Name))
+	run := start(t, d, drain.Request{Node: node.Name})
+	run.until(blocked(1))
+	assert.Zero(t, calls.count("evict"))
+	freed := c.freedAt(t, ns, "web")
+	c.pod(t, ns, c.node(t).Name, "web-2")
+	run.succeeds()
+	t.Logf("reaction of a kubelet's identity that sees budgets: %v, %v", time.Since(<-freed), calls.counts)
+	assert.Equal(t, 1, calls.count("evict"))
+}
+
+// The status is what a kubelet writes; here the test is the kubelet. One claim belongs to a pod that stays.
+func waitsForVolumes(t *testing.T, c *cluster) {
+	node, ns := c.node(t), c.namespace(t)
+	claim := func(name string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
+			}}}
+		}
+	}
+	controller := true
+	c.pod(t, ns, node.Name, "daemon", claim("logs"), func(p *corev1.Pod) {
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: "none", UID: "none", Controller: &controller}}
+		p.Finalizers = []string{"example.org/hold"} // the garbage collector looks for the DaemonSet
+	})
+	c.pod(t, ns, node.Name, "db", claim("db"))
+	inUse := func(names string) {
+		_, err := c.client.CoreV1().Nodes().Patch(t.Context(), node.Name, types.MergePatchType,
+			[]byte(`{"status":{"volumesInUse":[`+names+`]}}`), metav1.PatchOptions{}, "status")
+		require.NoError(t, err)
+	}
+	inUse(`"kubernetes.io/csi/d^logs","kubernetes.io/csi/d^db"`)
+	d, _ := newDrainer(t, c.kubelet(t, node.Name))
+	run := start(t, d, drain.Request{Node: node.Name, UID: string(node.UID)})
+	p := run.until(func(p drain.Progress) bool { return p.Volumes != nil && len(p.Volumes.InUse) == 2 })
+	assert.Zero(t, p.PodsLeft)
+	assert.Contains(t, p.Why(), "0 pods left; waiting since ")
+	assert.Contains(t, p.Why(), " for 2 volumes to be unmounted: kubernetes.io/csi/d^logs, kubernetes.io/csi/d^db")
+	assert.Equal(t, 1, d.Stats().WaitingForVolumes)
+	inUse(`"kubernetes.io/csi/d^logs"`)
+	assert.Equal(t, 1, run.succeeds().Gone)
+
+	// It is the last thing that is waited for, and the deadline ends it as well.
+	inUse(`"kubernetes.io/csi/d^logs","kubernetes.io/csi/d^db"`)
+	_, err := d.Drain(t.Context(), drain.Request{Node: node.Name, Deadline: time.Now().Add(time.Second)}, nil)
+	require.ErrorIs(t, err, drain.ErrDeadline)
+	assert.ErrorContains(t, err, "for 2 volumes to be unmounted")
+	assert.Equal(t, drain.Stats{
+		Blocked: map[drain.Cause]int{}, Evictions: map[string]uint64{"accepted": 1}, Drained: 1, Undrained: 1,
+	}, d.Stats())
+}
+
+// The status is what the node controller writes of a kubelet that has not been heard of.
+func namesADeadKubelet(t *testing.T, c *cluster) {
+	node, ns := c.node(t), c.namespace(t)
+	grace := int64(1)
+	c.pod(t, ns, node.Name, "p", func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = &grace })
+	_, err := c.client.CoreV1().Nodes().Patch(t.Context(), node.Name, types.StrategicMergePatchType, []byte(`{"status":{"conditions":[
+		{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","lastTransitionTime":"2026-01-02T03:04:05Z"}]}}`), metav1.PatchOptions{}, "status")
+	require.NoError(t, err)
+	d, _ := newDrainer(t, c.Config())
+	_, err = d.Drain(t.Context(), drain.Request{Node: node.Name, Deadline: time.Now().Add(3 * time.Second)}, nil)
+	require.ErrorIs(t, err, drain.ErrDeadline)
+	assert.ErrorContains(t, err, "1 pods left, 1 of them leaving; blocked: pod "+ns+"/p since 03:04:05Z: its kubelet does not answer")
+	there, leaving := c.exists(t, ns, "p")
+	assert.True(t, there && leaving, "it is not deleted by force")
+}
+
 func sparesAnotherNode(t *testing.T, c *cluster) {
 	node, ns := c.node(t), c.namespace(t)
 	c.pod(t, ns, node.Name, "p")
@@ -195,6 +298,9 @@ func waitsForFinalizers(t *testing.T, c *cluster) {
 	run := start(t, d, drain.Request{Node: node})
 	run.until(func(p drain.Progress) bool { return p.PodsLeft == 3 && p.Leaving == 3 })
 	assert.Equal(t, 2, calls.count("evict"), "the one that is leaving is left alone")
+	p := run.until(blocked(2)) // after some seconds
+	assert.Contains(t, p.Why(), "blocked: pod "+ns+"/leaving since ")
+	assert.Contains(t, p.Why(), "its grace period is over, and it has the finalizer example.org/hold")
 
 	// A kubelet that has ended the pod's processes deletes it with a grace of zero; here the test is the kubelet.
 	require.NoError(t, c.client.CoreV1().Pods(ns).Delete(t.Context(), "graceful", metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))

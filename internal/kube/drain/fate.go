@@ -1,6 +1,8 @@
 package drain
 
 import (
+	"time"
+
 	"k8s-framework/internal/kube/api"
 )
 
@@ -10,8 +12,16 @@ type wirePod struct {
 	Spec struct {
 		PriorityClassName string `json:"priorityClassName"`
 		Priority          int32  `json:"priority"`
+		Volumes           []struct {
+			Name                  string `json:"name"`
+			PersistentVolumeClaim struct {
+				ClaimName string `json:"claimName"`
+			} `json:"persistentVolumeClaim"`
+			Ephemeral *struct{} `json:"ephemeral"`
+		} `json:"volumes"`
 	} `json:"spec"`
 	Status struct {
+		Phase      string `json:"phase"`
 		Conditions []struct {
 			Type   string `json:"type"`
 			Status string `json:"status"`
@@ -66,18 +76,37 @@ type pod struct {
 	labels               map[string]string
 	fate                 fate
 	ready                bool
+	// unguarded: it has not begun or is over, so its budget does not count it.
+	unguarded bool
 	// leaving: its deletion has begun; it is gone when the kubelet and the finalizers' owners have done their part.
 	leaving bool
+	// due is when its grace period ends, if it is leaving.
+	due        time.Time
+	finalizers []string
+	// claims are the claims of the volumes that it has.
+	claims []string
 }
 
 func podOf(w wirePod) pod {
 	p := pod{
 		namespace: w.Metadata.Namespace, name: w.Metadata.Name, uid: w.Metadata.UID, labels: w.Metadata.Labels,
-		fate: fateOf(w), leaving: w.Metadata.DeletionTimestamp != nil,
+		fate: fateOf(w), unguarded: w.Status.Phase == "Pending" || w.Status.Phase == "Succeeded" || w.Status.Phase == "Failed",
+		finalizers: w.Metadata.Finalizers,
+	}
+	if due := w.Metadata.DeletionTimestamp; due != nil {
+		p.leaving, p.due = true, *due
 	}
 	for _, condition := range w.Status.Conditions {
 		if condition.Type == "Ready" {
 			p.ready = condition.Status == "True"
+		}
+	}
+	for _, volume := range w.Spec.Volumes {
+		switch {
+		case volume.Ephemeral != nil: // its claim's name is made of these two
+			p.claims = append(p.claims, p.name+"-"+volume.Name)
+		case volume.PersistentVolumeClaim.ClaimName != "":
+			p.claims = append(p.claims, volume.PersistentVolumeClaim.ClaimName)
 		}
 	}
 	return p

@@ -3,6 +3,7 @@ package drain
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,7 +41,19 @@ func TestFateOf(t *testing.T) {
 func TestPodOf(t *testing.T) {
 	var w wirePod
 	require.NoError(t, json.Unmarshal([]byte(`{
-		"metadata":{"namespace":"n","name":"a","uid":"u","labels":{"app":"web"},"deletionTimestamp":"2026-01-02T03:04:05Z"},
-		"status":{"conditions":[{"type":"Initialized","status":"True"},{"type":"Ready","status":"True"}]}}`), &w))
-	assert.Equal(t, pod{namespace: "n", name: "a", uid: "u", labels: map[string]string{"app": "web"}, ready: true, leaving: true}, podOf(w))
+		"metadata":{"namespace":"n","name":"a","uid":"u","labels":{"app":"web"},"deletionTimestamp":"2026-01-02T03:04:05Z","finalizers":["f"]},
+		"spec":{"volumes":[{"name":"x","emptyDir":{}},{"name":"y","persistentVolumeClaim":{"claimName":"data"}},{"name":"z","ephemeral":{"volumeClaimTemplate":{}}}]},
+		"status":{"phase":"Running","conditions":[{"type":"Initialized","status":"True"},{"type":"Ready","status":"True"}]}}`), &w))
+	assert.Equal(t, pod{
+		namespace: "n", name: "a", uid: "u", labels: map[string]string{"app": "web"}, ready: true,
+		leaving: true, due: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), finalizers: []string{"f"}, claims: []string{"data", "a-z"},
+	}, podOf(w))
+}
+
+func TestBudgetsCountRunningPodsOnly(t *testing.T) {
+	for phase, unguarded := range map[string]bool{"Pending": true, "Running": false, "Succeeded": true, "Failed": true, "Unknown": false} {
+		var w wirePod
+		w.Status.Phase = phase
+		assert.Equal(t, unguarded, podOf(w).unguarded, phase)
+	}
 }

@@ -70,15 +70,12 @@ func waitsForABudget(t *testing.T, c *cluster) {
 	p := run.until(blocked(1))
 	assert.Contains(t, p.Why(), "1 pods left; blocked: pod "+ns+"/web-1 by budget web since ")
 	assert.Contains(t, p.Why(), "The disruption budget web needs 2 healthy pods and has 2 currently")
-	calls.evicts(t, 5) // the next try without news would come after 4 s
-	tries := calls.count("evict")
-
 	freed := c.freedAt(t, ns, "web")
 	c.pod(t, ns, elsewhere, "web-3")
 	run.succeeds()
 	reaction := time.Since(<-freed)
-	t.Logf("reaction to a freed budget: %v after the observer saw it; %d eviction calls before", reaction, tries)
-	assert.Equal(t, 1, calls.count("evict")-tries, "one more was needed")
+	t.Logf("reaction to a freed budget: %v after the observer saw it", reaction)
+	assert.Equal(t, 1, calls.count("evict"), "it asks when there is a place")
 }
 
 // freedAt sends the time at which an observer with a watch of its own saw that a budget allows a disruption.
@@ -114,8 +111,7 @@ func goesOneByOne(t *testing.T, c *cluster) {
 	result := run.succeeds()
 	assert.Equal(t, pods, result.Gone)
 	t.Logf("%d pods one by one in %v, %d calls, %v", pods, time.Since(begun), calls.total(), calls.counts)
-	// One for each that succeeds, one for each that is refused first, and a few that lose a race.
-	assert.LessOrEqual(t, calls.count("evict"), 3*pods)
+	assert.LessOrEqual(t, calls.total(), 21*pods/10)
 }
 
 // Ten nodes whose pods share budgets, replaced elsewhere as they go; an observer of its own counts those that are ready.
@@ -166,6 +162,7 @@ func drainsMany(t *testing.T, c *cluster) {
 	}
 	t.Logf("%d nodes with %d pods each, %d of each app must stay: %v, %d calls, %v", nodes, apps, floor, time.Since(begun), calls.total(), calls.counts)
 	stop()
+	assert.LessOrEqual(t, calls.count("evict"), nodes*apps*11/10, "what one drain knows of a budget, all know")
 	assert.GreaterOrEqual(t, least, floor)
 	assert.Less(t, least, nodes, "the observer saw nothing")
 }

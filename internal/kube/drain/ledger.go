@@ -2,26 +2,31 @@ package drain
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
 
 // ledger is what one drain knows of its pods, and decides which to ask for next. It does no I/O and reads no clock, so that
-// its rules are tested as tables. It is used by the goroutine of the drain only.
+// its rules are tested as tables. It is used by the goroutine of the drain only; what it shares with other drains is on the
+// board.
 //
-// Pods that a budget refuses wait at that budget's gate, together: a shut budget is asked by one of them at a time, and
-// when it opens, as many go as it allows. Were each to try for itself, thirty pods behind one budget would ask thirty times for
-// every one that may leave.
+// A pod that a budget guards waits in that budget's line and asks when there is a place for it (line.go). It goes there before
+// it has asked once if the budgets can be seen, and after the first refusal if not.
 type ledger struct {
+	board *board
 	pods  map[string]*entry // by UID
-	gates map[budgetKey]*gate
-	// asking holds the evictions whose answer is outstanding, by the pod's UID, with the gate that each came through (or
-	// nil). The pod may be gone before the answer comes.
-	asking map[string]*gate
+	// asking holds the evictions whose answer is outstanding, by the pod's UID, with the line that each came through (or
+	// none). The pod may be gone before the answer comes.
+	asking map[string]budgetKey
 	// listed holds the UIDs of the list that is being read; nil: none is.
 	listed map[string]bool
 	synced bool
 	gone   int
+	// claims: a pod that leaves has or had a volume that is attached to the node. staying holds the claims of pods that do
+	// not leave, by the pod's UID: their volumes stay in use.
+	claims  bool
+	staying map[string][]string
 }
 
 // entry is one pod that is to leave.
@@ -29,55 +34,27 @@ type entry struct {
 	pod
 	// accepted: the server took the eviction. The watch may tell of older changes of the pod after that.
 	accepted bool
-	// next is the earliest time to ask, for a pod that is at no gate.
+	// next is the earliest time to ask.
 	next  time.Time
 	tries int
-	gate  *gate
-	// tried is the version of the gate's budget at which this pod was sent through as one that is not ready.
-	tried string
-	// refusal is the last answer that a person should know of, and since when the pod is refused.
+	// line is the budget that it waits for, as of these terms of the board.
+	line  budgetKey
+	terms int
+	// tried is the version, and triedTerms the generation, of the budget at which this pod asked as one that is not ready.
+	tried      string
+	triedTerms int64
+	// refusal is the last answer that a person should know of, and since when the pod is refused or waits.
 	refusal answer
 	since   time.Time
 }
 
 func (e *entry) left() bool { return e.accepted || e.leaving }
 
-// gate is a budget that refused.
-type gate struct {
-	key budgetKey
-	// next is when one pod asks although nothing is known to have changed.
-	next   time.Time
-	tries  int
-	asking int
-	// version and generation of the budget that free and spare were taken from.
-	version    string
-	generation int64
-	// free is how many pods may try now.
-	free  int
-	spare bool
-}
+// noTerms are those of no board: what follows from them is found out anew.
+const noTerms = -1
 
-// budgets is what the ledger asks of the board.
-type budgets interface {
-	known() bool
-	find(budgetKey) (budget, bool)
-	guarding(pod) []string
-}
-
-// The waits after a refusal double from the first to the longest. A budget that is watched needs asking only in case the
-// watch missed something.
-const (
-	firstWait   = 250 * time.Millisecond
-	longestWait = 5 * time.Second
-	watchedWait = 30 * time.Second
-)
-
-func wait(tries int, longest time.Duration) time.Duration {
-	return min(firstWait<<min(tries, 20), longest)
-}
-
-func newLedger() *ledger {
-	return &ledger{pods: map[string]*entry{}, gates: map[budgetKey]*gate{}, asking: map[string]*gate{}}
+func newLedger(b *board) *ledger {
+	return &ledger{board: b, pods: map[string]*entry{}, asking: map[string]budgetKey{}, staying: map[string][]string{}}
 }
 
 // listing: a list of all the node's pods follows.
@@ -85,26 +62,34 @@ func (l *ledger) listing() { l.listed = map[string]bool{} }
 
 // seen: the pod is there.
 func (l *ledger) seen(p pod) {
-	if p.fate == leave {
-		return
-	}
 	if l.listed != nil {
 		l.listed[p.uid] = true
 	}
-	e := l.pods[p.uid]
-	if e == nil {
-		l.pods[p.uid] = &entry{pod: p}
+	if p.fate == leave {
+		l.staying[p.uid] = p.claims
 		return
 	}
-	if e.ready != p.ready && e.gate != nil {
+	l.claims = l.claims || len(p.claims) > 0
+	e := l.pods[p.uid]
+	if e == nil {
+		l.pods[p.uid] = &entry{pod: p, terms: noTerms}
+		return
+	}
+	if e.ready != p.ready || e.unguarded != p.unguarded || !maps.Equal(e.labels, p.labels) {
 		// Its budget may think otherwise of it now.
-		e.gate, e.next = nil, time.Time{}
+		l.unline(e)
+		e.terms, e.next, e.tried, e.triedTerms = noTerms, time.Time{}, "", 0
 	}
 	e.pod = p
 }
 
 // complete: the list is complete; what was not in it is gone.
 func (l *ledger) complete() {
+	for uid := range l.staying {
+		if !l.listed[uid] {
+			l.removed(uid)
+		}
+	}
 	for uid, e := range l.pods {
 		if !l.listed[uid] {
 			l.removed(uid)
@@ -120,9 +105,19 @@ func (l *ledger) complete() {
 
 // removed: the pod is gone.
 func (l *ledger) removed(uid string) {
-	if l.pods[uid] != nil {
+	delete(l.staying, uid)
+	if e := l.pods[uid]; e != nil {
+		l.unline(e)
 		delete(l.pods, uid)
 		l.gone++
+	}
+}
+
+// unline takes a pod out of its line, with the place that it may have booked there.
+func (l *ledger) unline(e *entry) {
+	if e.line != (budgetKey{}) {
+		l.board.drop(func(t ticket) bool { return t.uid == e.uid })
+		e.line = budgetKey{}
 	}
 }
 
@@ -130,25 +125,17 @@ func (l *ledger) removed(uid string) {
 func (l *ledger) empty() bool { return l.synced && l.listed == nil && len(l.pods) == 0 }
 
 // answered accounts for the answer to an eviction.
-func (l *ledger) answered(uid string, a answer, now time.Time, known budgets) {
-	through := l.asking[uid]
-	delete(l.asking, uid)
-	if through != nil {
-		through.asking--
-		if a.kind == accepted {
-			through.tries = 0
-			through.next = now // the next one, at once
-			if known.known() {
-				through.next = now.Add(watchedWait) // the watch will say how many more
-			}
-		}
+func (l *ledger) answered(uid string, a answer, now time.Time) {
+	if through := l.asking[uid]; through != (budgetKey{}) {
+		l.board.settle(through, uid, a.kind, now)
 	}
+	delete(l.asking, uid)
 	e := l.pods[uid]
 	if e == nil {
 		return
 	}
 	if a.kind == accepted {
-		e.accepted, e.gate, e.refusal, e.since = true, nil, answer{}, time.Time{}
+		e.accepted, e.refusal, e.since = true, answer{}, time.Time{}
 		return
 	}
 	if a.tells() {
@@ -158,66 +145,19 @@ func (l *ledger) answered(uid string, a answer, now time.Time, known budgets) {
 		}
 	}
 	if a.kind == shut && a.budget != "" {
-		l.atGate(e, through, a, now, known)
+		if key := (budgetKey{e.namespace, a.budget}); key != e.line {
+			l.unline(e)
+			e.line = key
+		}
+		e.next, e.tries = now, 0
 		return
 	}
-	e.gate = nil
-	e.next = now.Add(max(wait(e.tries, longestWait), a.after))
+	longest := longestWait
+	if a.kind == several && l.board.current(e.terms) {
+		longest = watchedWait // the board tells when it is one
+	}
+	e.next = now.Add(max(wait(e.tries, longest), a.after))
 	e.tries++
-}
-
-// atGate puts a pod to the others that the same budget refused.
-func (l *ledger) atGate(e *entry, through *gate, a answer, now time.Time, known budgets) {
-	key := budgetKey{e.namespace, a.budget}
-	g := l.gates[key]
-	if g == nil {
-		g = &gate{key: key, next: now.Add(firstWait)}
-		l.gates[key] = g
-	} else if g == through {
-		longest := longestWait
-		if known.known() {
-			longest = watchedWait
-		}
-		g.tries++
-		g.next = now.Add(wait(g.tries, longest))
-	}
-	e.gate, e.tries = g, 0
-}
-
-// look takes the news from the board to the gates.
-func (l *ledger) look(now time.Time, known budgets) {
-	for key, g := range l.gates {
-		b, found := known.find(key)
-		switch {
-		case !found && known.known(): // deleted
-			for _, e := range l.pods {
-				if e.gate == g {
-					e.gate, e.next = nil, now
-				}
-			}
-			delete(l.gates, key)
-		case found && b.version != g.version:
-			g.free = max(0, b.allows-g.asking)
-			if g.generation != 0 && g.generation != b.generation {
-				g.free = max(1, g.free) // its terms changed, for pods that are not ready perhaps
-			}
-			g.spare = b.spare
-			g.version, g.generation = b.version, b.generation
-			if g.free > 0 {
-				g.tries = 0
-			}
-		}
-	}
-}
-
-// freeSeveral lets those pods ask at once that several budgets guarded and one at most does now. It is for news from the
-// board only: should the server still see several, asking again at once would not end.
-func (l *ledger) freeSeveral(now time.Time, known budgets) {
-	for _, e := range l.pods {
-		if e.refusal.kind == several && !e.left() && known.known() && len(known.guarding(e.pod)) < 2 {
-			e.next = now
-		}
-	}
 }
 
 // next takes the pods to be evicted now, at most room, and marks them as asked for. The order of a drain is here: critical
@@ -231,14 +171,14 @@ func (l *ledger) next(now time.Time, room int) []pod {
 		if len(chosen) == room {
 			break
 		}
-		if _, asked := l.asking[e.uid]; asked || e.left() || !e.mayAsk(now) {
+		if _, asked := l.asking[e.uid]; asked || e.left() {
 			continue
 		}
-		if e.gate != nil {
-			e.gate.asking++
+		through, may := l.mayAsk(e, now)
+		if may {
+			l.asking[e.uid] = through
+			chosen = append(chosen, e.pod)
 		}
-		l.asking[e.uid] = e.gate
-		chosen = append(chosen, e.pod)
 	}
 	return chosen
 }
@@ -261,25 +201,60 @@ func (l *ledger) queue() []*entry {
 	return queue
 }
 
-// mayAsk reports whether the pod may be evicted now, and uses up what its gate allows.
-func (e *entry) mayAsk(now time.Time) bool {
-	g := e.gate
+// mayAsk reports whether the pod may be evicted now, and through which line.
+func (l *ledger) mayAsk(e *entry, now time.Time) (through budgetKey, may bool) {
+	l.findLine(e)
 	switch {
-	case g == nil:
-		return !now.Before(e.next)
-	case g.free > 0:
-		g.free--
-		return true
-	case g.spare && !e.ready && e.tried != g.version:
-		e.tried = g.version
-		return true
-	default:
-		return g.asking == 0 && !now.Before(g.next)
+	case now.Before(e.next):
+		return budgetKey{}, false
+	case e.line == (budgetKey{}), !e.ready && l.worthATry(e):
+		return budgetKey{}, true
+	case l.board.admit(e.line, ticket{drain: l, uid: e.uid, name: e.name}, now):
+		return e.line, true
+	}
+	if e.since.IsZero() {
+		e.since = now
+	}
+	return budgetKey{}, false
+}
+
+// findLine finds out which budget the pod waits for, if budgets came, went or changed their terms. Where they cannot be seen,
+// it is the one that has refused.
+func (l *ledger) findLine(e *entry) {
+	if l.board.current(e.terms) {
+		return
+	}
+	names, terms, known := l.board.guarding(e.pod)
+	if !known {
+		return
+	}
+	e.terms = terms
+	var key budgetKey
+	if len(names) == 1 && !e.unguarded {
+		key = budgetKey{e.namespace, names[0]}
+	}
+	if key != e.line {
+		l.unline(e)
+		e.line = key
+	}
+	if len(names) < 2 && (e.refusal.kind == several || e.refusal.kind == shut) {
+		e.next = time.Time{} // what refused is gone, or is another one
 	}
 }
 
+// worthATry reports whether a pod that is not ready may ask without a place: a budget that is satisfied lets such pods go
+// without counting, and one whose terms are new may let them go always. Once for each change of the budget.
+func (l *ledger) worthATry(e *entry) bool {
+	b := l.board.look(e.line)
+	if b == nil || (!b.spare || e.tried == b.version) && e.triedTerms == b.generation {
+		return false
+	}
+	e.tried, e.triedTerms = b.version, b.generation
+	return true
+}
+
 // wake is when next would have something to do if nothing happened before; zero: never.
-func (l *ledger) wake() time.Time {
+func (l *ledger) wake(now time.Time) time.Time {
 	var wake time.Time
 	if !l.synced {
 		return wake
@@ -289,11 +264,10 @@ func (l *ledger) wake() time.Time {
 			continue
 		}
 		at := e.next
-		if e.gate != nil {
-			if e.gate.asking > 0 {
-				continue // its answer comes first
+		if e.line != (budgetKey{}) && !now.Before(e.next) {
+			if at = l.board.wake(e.line, e.uid, now); at.IsZero() {
+				continue // another one's answer, or a change of the budget, comes first
 			}
-			at = e.gate.next
 		}
 		if wake.IsZero() || at.Before(wake) {
 			wake = at

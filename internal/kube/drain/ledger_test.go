@@ -8,38 +8,52 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
-// view is what a board shows, as data.
-type view struct {
-	live    bool
-	budgets map[string]budget   // by name, in namespace n
-	guards  map[string][]string // by pod
-}
-
-func (v view) known() bool { return v.live }
-func (v view) find(key budgetKey) (budget, bool) {
-	b, ok := v.budgets[key.name]
-	return b, ok && v.live
-}
-func (v view) guarding(p pod) []string { return v.guards[p.name] }
-
-// table is a ledger with a clock that the test moves.
+// table is a ledger, and its board, with a clock that the test moves. Budgets are in namespace n.
 type table struct {
 	*ledger
-	t     *testing.T
-	now   time.Time
-	known view
+	t   *testing.T
+	now time.Time
 }
 
 func newTable(t *testing.T, pods ...pod) *table {
-	l := newLedger()
-	l.listing()
+	return (&table{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), ledger: newLedger(newBoard(nil))}).list(pods...)
+}
+
+// beside makes the ledger of another drain that looks at the same board.
+func (t *table) beside(pods ...pod) *table {
+	return (&table{t: t.t, now: t.now, ledger: newLedger(t.board)}).list(pods...)
+}
+
+func (t *table) list(pods ...pod) *table {
+	t.listing()
 	for _, p := range pods {
-		l.seen(p)
+		t.seen(p)
 	}
-	l.complete()
-	return &table{ledger: l, t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	t.complete()
+	return t
+}
+
+// everything is a budget that guards all pods.
+func everything(version string, allows int) budget {
+	return budget{selector: labels.Everything(), version: version, generation: 1, allows: allows, sentence: "s"}
+}
+
+// watch makes the board live, with these budgets and no others.
+func (t *table) watch(budgets map[string]budget) {
+	listed := map[budgetKey]budget{}
+	for name, b := range budgets {
+		listed[budgetKey{"n", name}] = b
+	}
+	t.board.update(func() { t.board.replace(listed) })
+}
+
+// status is a change of a budget that the watch tells of; disrupted names the pods that it has accounted for.
+func (t *table) status(name string, b budget, disrupted ...string) {
+	b.disrupted = disrupted
+	t.board.update(func() { t.board.set(budgetKey{"n", name}, b) })
 }
 
 // ordinary makes pods of the first kind; a pod's UID is its name.
@@ -54,7 +68,6 @@ func ordinary(names ...string) []pod {
 // asks checks who is asked for now.
 func (t *table) asks(want ...string) {
 	t.t.Helper()
-	t.look(t.now, t.known)
 	var got []string
 	for _, p := range t.next(t.now, 100) {
 		got = append(got, p.name)
@@ -66,7 +79,7 @@ func (t *table) pass(d time.Duration) { t.now = t.now.Add(d) }
 
 func (t *table) answer(a answer, names ...string) {
 	for _, name := range names {
-		t.answered(name, a, t.now, t.known)
+		t.answered(name, a, t.now)
 	}
 }
 
@@ -90,7 +103,7 @@ func TestOrdinaryPodsLeaveBeforeCriticalOnes(t *testing.T) {
 }
 
 func TestNobodyGoesBeforeAllAreKnown(t *testing.T) {
-	l := newLedger()
+	l := newLedger(newBoard(nil))
 	l.listing()
 	l.seen(pod{namespace: "a", name: "dns", uid: "dns", fate: evictLast})
 	assert.Empty(t, l.next(time.Time{}, 9))
@@ -109,11 +122,11 @@ func TestNoMoreThanTheRoom(t *testing.T) {
 
 func TestAPodThatIsLeavingIsNotAskedFor(t *testing.T) {
 	p := ordinary("a")[0]
-	p.leaving = true
+	p.leaving, p.due = true, time.Date(2026, 1, 2, 3, 5, 0, 0, time.UTC)
 	l := newTable(t, p)
 	l.asks()
-	assert.True(t, l.wake().IsZero())
-	assert.Equal(t, Progress{PodsLeft: 1, Leaving: 1}, l.progress(l.known))
+	assert.True(t, l.wake(l.now).IsZero())
+	assert.Equal(t, Progress{PodsLeft: 1, Leaving: 1}, l.progress(l.now, time.Time{}))
 }
 
 func TestAChangeOfBeforeTheEvictionDoesNotUndoIt(t *testing.T) {
@@ -143,7 +156,7 @@ func TestOnlyTheWatchSaysThatAPodIsGone(t *testing.T) {
 	l.asks("a")
 	l.answer(answer{kind: vanished}, "a")
 	assert.False(t, l.empty())
-	assert.Empty(t, l.progress(l.known).Blocked)
+	assert.Empty(t, l.progress(l.now, time.Time{}).Blocked)
 	l.asks()
 	l.pass(firstWait)
 	l.asks("a")
@@ -155,7 +168,7 @@ func TestTheServersOwnWaitIsKept(t *testing.T) {
 	l := newTable(t, ordinary("a")...)
 	l.asks("a")
 	l.answer(answer{kind: busy, after: 9 * time.Second}, "a")
-	assert.Equal(t, l.now.Add(9*time.Second), l.wake())
+	assert.Equal(t, l.now.Add(9*time.Second), l.wake(l.now))
 	l.pass(8 * time.Second)
 	l.asks()
 	l.pass(time.Second)
@@ -168,14 +181,14 @@ func TestRefusalsAreAskedAgainMoreAndMoreRarely(t *testing.T) {
 	for range 7 {
 		l.asks("a")
 		l.answer(answer{kind: denied, message: "no"}, "a")
-		waits = append(waits, l.wake().Sub(l.now))
+		waits = append(waits, l.wake(l.now).Sub(l.now))
 		l.pass(waits[len(waits)-1])
 	}
 	ms := time.Millisecond
 	assert.Equal(t, []time.Duration{250 * ms, 500 * ms, 1000 * ms, 2000 * ms, 4000 * ms, 5000 * ms, 5000 * ms}, waits)
 }
 
-func TestOnePodAsksAShutBudgetForAll(t *testing.T) {
+func TestOnePodAsksForAllWhereABudgetCannotBeSeen(t *testing.T) {
 	l := newTable(t, ordinary("a", "b", "c", "free")...)
 	l.asks("a", "b", "c", "free")
 	l.answer(by("web"), "a", "b", "c")
@@ -184,93 +197,269 @@ func TestOnePodAsksAShutBudgetForAll(t *testing.T) {
 	l.pass(firstWait)
 	l.asks("a")
 	l.answer(by("web"), "a")
+	l.asks()
 	l.pass(firstWait)
-	l.asks() // twice as long
-	l.pass(firstWait)
-	l.asks("a")
-	l.answer(answer{}, "a")
-	l.asks("b") // nobody watches the budget: go on until it refuses
-	l.answer(by("web"), "b")
+	l.asks("b") // in turn: it may be the pod
+	l.answer(answer{}, "b")
+	l.asks("c") // nobody sees the budget: go on until it refuses
+	l.answer(by("web"), "c")
 	l.asks()
 }
 
-func TestAsManyPodsAskAsAWatchedBudgetAllows(t *testing.T) {
+func TestABudgetThatCannotBeSeenIsAskedOftenAtFirst(t *testing.T) {
+	l := newTable(t, ordinary("a")...)
+	l.asks("a")
+	l.answer(by("web"), "a")
+	for range blindTries + 2 {
+		l.asks()
+		l.pass(firstWait)
+		l.asks("a")
+		l.answer(by("web"), "a")
+	}
+	l.asks()
+	assert.Equal(t, l.now.Add(2*firstWait), l.wake(l.now))
+	for range 10 {
+		l.pass(blindWait)
+		l.asks("a")
+		l.answer(by("web"), "a")
+	}
+	l.asks()
+	assert.Equal(t, l.now.Add(blindWait), l.wake(l.now))
+}
+
+func TestDrainsAskABudgetThatTheyCannotSeeForEachOther(t *testing.T) {
+	one := newTable(t, ordinary("a")...)
+	two := one.beside(ordinary("b")...)
+	one.asks("a")
+	one.answer(by("web"), "a")
+	one.asks()
+	two.asks("b") // it does not know yet which budget guards it
+	two.answer(by("web"), "b")
+	two.asks()
+	one.pass(firstWait)
+	two.pass(firstWait)
+	two.asks()
+	one.asks("a")
+	two.asks()
+}
+
+func TestAsManyPodsAskAsTheBudgetAllows(t *testing.T) {
 	l := newTable(t, ordinary("a", "b", "c", "d")...)
-	l.asks("a", "b", "c", "d")
-	l.answer(by("web"), "a", "b", "c", "d")
-	l.known = view{live: true, budgets: map[string]budget{"web": {version: "1", generation: 1}}}
+	l.watch(map[string]budget{"web": everything("1", 0)})
 	l.asks()
-	l.known.budgets["web"] = budget{version: "2", generation: 1, allows: 2}
+	l.status("web", everything("2", 2))
 	l.asks("a", "b")
-	l.known.budgets["web"] = budget{version: "3", generation: 1, allows: 1} // one of the two went through
-	l.asks()
-	l.answer(answer{}, "a", "b")
-	l.known.budgets["web"] = budget{version: "4", generation: 1, allows: 0}
+	l.answer(answer{}, "a")
+	l.status("web", everything("3", 1), "a")
+	l.asks() // b has that place
+	l.status("web", everything("4", 0), "a", "b")
+	l.answer(answer{}, "b")
+	l.removed("a")
+	l.status("web", everything("5", 1), "b")
+	l.asks("c")
+	l.answer(answer{}, "c")
+	l.status("web", everything("6", 0), "b", "c")
 	l.asks()
 	l.pass(watchedWait)
-	l.asks("c") // in case the watch missed something
+	l.asks("d") // in case the watch missed something
+}
+
+func TestDrainsShareThePlacesOfABudgetInTheOrderInWhichTheyCame(t *testing.T) {
+	one := newTable(t, ordinary("c", "d")...)
+	two := one.beside(ordinary("a", "b")...)
+	one.watch(map[string]budget{"web": everything("1", 0)})
+	one.asks()
+	two.asks()
+	one.status("web", everything("2", 3))
+	two.asks("a") // it is the third; b is the fourth
+	one.asks("c", "d")
+	two.asks()
+	one.answer(by("web"), "c") // somebody else was quicker
+	one.answer(answer{}, "d")
+	two.answer(answer{}, "a")
+	one.asks()
+	two.status("web", everything("3", 1), "a", "d")
+	one.asks() // c is behind b now
+	two.asks("b")
+}
+
+func TestFewAskABudgetAtTheSameTime(t *testing.T) {
+	l := newTable(t, ordinary("a", "b", "c", "d", "e", "f")...)
+	l.watch(map[string]budget{"web": everything("1", 6)})
+	l.asks("a", "b", "c", "d")
+	l.asks()
+	l.answer(answer{}, "b")
+	l.asks("e")
+	assert.Equal(t, l.now.Add(slowAnswer), l.wake(l.now))
+	l.pass(slowAnswer)
+	l.asks("f") // who is slow does not hold the others up
+}
+
+func TestADrainThatCannotAskIsNotWaitedFor(t *testing.T) {
+	one := newTable(t, ordinary("a")...)
+	two := one.beside(ordinary("b")...)
+	one.watch(map[string]budget{"web": everything("1", 0)})
+	one.asks()
+	two.asks()
+	one.board.stepBack(one.ledger)
+	one.status("web", everything("2", 1))
+	two.asks("b")
+	one.asks()
+	two.board.drop(func(t ticket) bool { return t.drain == two.ledger }) // it ended
+	one.asks("a")
+}
+
+func TestAPlaceIsFreeAgainWhenNothingCameOfIt(t *testing.T) {
+	for name, end := range map[string]func(*table){
+		"no answer":        func(l *table) { l.answer(answer{kind: unanswered}, "a") },
+		"the pod is gone":  func(l *table) { l.removed("a") },
+		"it never counted": func(l *table) { l.answer(answer{}, "a"); l.pass(shownWithin) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newTable(t, ordinary("a", "b")...)
+			l.watch(map[string]budget{"web": everything("1", 1)})
+			l.asks("a")
+			l.asks()
+			end(l)
+			l.asks("b")
+		})
+	}
+}
+
+func TestABudgetThatRefusesIsFullUntilItChanges(t *testing.T) {
+	l := newTable(t, ordinary("a")...)
+	l.watch(map[string]budget{"web": everything("1", 1)})
+	l.asks("a")
+	l.answer(by("web"), "a")
+	l.asks()
+	l.status("web", everything("2", 1))
+	l.asks("a")
 }
 
 func TestABudgetThatIsDeletedHoldsNobody(t *testing.T) {
 	l := newTable(t, ordinary("a", "b")...)
-	l.known = view{live: true, budgets: map[string]budget{"web": {version: "1"}}}
-	l.asks("a", "b")
-	l.answer(by("web"), "a", "b")
+	l.watch(map[string]budget{"web": everything("1", 0)})
 	l.asks()
-	l.known.budgets = nil
+	l.board.update(func() { l.board.remove(budgetKey{"n", "web"}) })
 	l.asks("a", "b")
+}
+
+func TestABudgetThatTheBoardDoesNotHaveYetIsAskedLikeOneThatCannotBeSeen(t *testing.T) {
+	l := newTable(t, ordinary("a", "b")...)
+	l.watch(nil)
+	l.asks("a", "b")
+	l.answer(by("new"), "a", "b")
+	l.asks()
+	l.pass(firstWait)
+	l.asks("a")
+	l.answer(by("new"), "a")
+	l.status("new", everything("1", 1))
+	l.asks("b")
 }
 
 func TestPodsThatAreNotReadyLeaveASatisfiedBudget(t *testing.T) {
 	pods := ordinary("a", "b")
 	pods[1].ready = false
 	l := newTable(t, pods...)
-	l.known = view{live: true, budgets: map[string]budget{"web": {version: "1", generation: 1}}}
-	l.asks("a", "b")
-	l.answer(by("web"), "a", "b")
+	l.watch(map[string]budget{"web": everything("1", 0)})
+	l.asks("b") // its terms may let pods go always that are not ready
+	l.answer(by("web"), "b")
 	l.asks()
-	l.known.budgets["web"] = budget{version: "2", generation: 1, spare: true}
+	satisfied := everything("2", 0)
+	satisfied.spare = true
+	l.status("web", satisfied)
 	l.asks("b")
 	l.answer(by("web"), "b")
 	l.asks() // once for each change of the budget
+	changed := everything("3", 0)
+	changed.generation = 2
+	l.status("web", changed)
+	l.asks("b")
 }
 
-func TestABudgetWithNewTermsIsAskedAtOnce(t *testing.T) {
-	l := newTable(t, ordinary("a")...)
-	l.known = view{live: true, budgets: map[string]budget{"web": {version: "1", generation: 1}}}
-	l.asks("a")
-	l.answer(by("web"), "a")
-	l.asks()
-	l.known.budgets["web"] = budget{version: "2", generation: 2} // unhealthyPodEvictionPolicy, perhaps
+func TestPodsThatABudgetDoesNotCountDoNotWaitForIt(t *testing.T) {
+	p := ordinary("a")[0]
+	p.unguarded = true
+	l := newTable(t, p)
+	l.watch(map[string]budget{"web": everything("1", 0)})
 	l.asks("a")
 }
 
 func TestAPodThatBecomesUnreadyIsAskedForAtOnce(t *testing.T) {
-	l := newTable(t, ordinary("a")...)
-	l.asks("a")
-	l.answer(by("web"), "a")
-	l.asks()
-	p := ordinary("a")[0]
-	p.ready = false
-	l.seen(p)
-	l.asks("a")
+	for name, see := range map[string]func(*table){
+		"a budget that is watched":     func(l *table) { l.watch(map[string]budget{"web": everything("1", 0)}) },
+		"a budget that cannot be seen": func(*table) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := ordinary("a")[0]
+			l := newTable(t, p)
+			see(l)
+			for range l.next(l.now, 1) {
+				l.answer(by("web"), "a")
+			}
+			l.asks()
+			p.ready = false
+			l.seen(p)
+			l.asks("a")
+		})
+	}
 }
 
 func TestSeveralBudgetsAreNamedAndWaitForOneToGo(t *testing.T) {
 	l := newTable(t, ordinary("a")...)
-	l.known = view{live: true, guards: map[string][]string{"a": {"web", "zone"}}}
+	l.watch(map[string]budget{"web": everything("1", 1), "zone": everything("2", 1)})
 	l.asks("a")
 	l.answer(answer{kind: several, message: twoBudgets}, "a")
 	since := l.now
 	l.pass(firstWait)
 	l.asks("a")
 	l.answer(answer{kind: several, message: twoBudgets}, "a")
-	l.freeSeveral(l.now, l.known)
 	l.asks()
-	assert.Equal(t, []Blocked{{Namespace: "n", Pod: "a", Budgets: []string{"web", "zone"}, Message: twoBudgets, Since: since}}, l.progress(l.known).Blocked)
-	l.known.guards["a"] = []string{"web"}
-	l.freeSeveral(l.now, l.known)
+	assert.Equal(t, []Blocked{{Namespace: "n", Pod: "a", Cause: ByBudget, Budgets: []string{"web", "zone"}, Message: twoBudgets, Since: since}},
+		l.progress(l.now, time.Time{}).Blocked)
+	l.board.update(func() { l.board.remove(budgetKey{"n", "zone"}) })
 	l.asks("a")
+	l.answer(answer{kind: several, message: twoBudgets}, "a")
+	l.asks() // should the server still see several, asking again at once would not end
+}
+
+func TestAPodThatWaitsForItsBudgetIsBlockedBeforeItHasAsked(t *testing.T) {
+	l := newTable(t, ordinary("a")...)
+	l.watch(map[string]budget{"web": everything("1", 0)})
+	l.asks()
+	assert.Empty(t, l.progress(l.now, time.Time{}).Blocked, "it may be its turn in a moment")
+	want := Blocked{Namespace: "n", Pod: "a", Cause: ByBudget, Budgets: []string{"web"}, Message: "s", Since: l.now}
+	l.pass(patience)
+	assert.Equal(t, []Blocked{want}, l.progress(l.now, time.Time{}).Blocked)
+}
+
+func TestWhatHoldsAPodThatIsBeingDeleted(t *testing.T) {
+	due := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	leaving := pod{namespace: "n", name: "a", uid: "a", leaving: true, due: due}
+	held := leaving
+	held.finalizers = []string{"example.org/hold"}
+	for _, test := range []struct {
+		name   string
+		pod    pod
+		after  time.Duration
+		silent time.Time
+		want   string
+	}{
+		{"in its grace period", held, -time.Second, time.Time{}, ""},
+		{"just after", held, overdue - 1, time.Time{}, ""},
+		{"a finalizer", held, overdue, time.Time{}, "finalizer: pod n/a since 03:04:05Z: its grace period is over, and it has the finalizer example.org/hold"},
+		{"the kubelet takes long", leaving, overdue, time.Time{}, "pod: pod n/a since 03:04:05Z: its grace period is over, and its kubelet has not ended it yet"},
+		{"the kubelet is dead", held, -time.Second, due.Add(-time.Minute), "kubelet: pod n/a since 03:03:05Z: its kubelet does not answer, and only that can confirm its end"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newTable(t, test.pod)
+			var got string
+			for _, b := range l.progress(due.Add(test.after), test.silent).Blocked {
+				got = string(b.Cause) + ": " + b.String()
+			}
+			assert.Equal(t, test.want, got)
+		})
+	}
 }
 
 func TestProgressSaysWhy(t *testing.T) {
@@ -280,7 +469,7 @@ func TestProgressSaysWhy(t *testing.T) {
 	l.answer(answer{kind: shut, budget: "web", message: "The disruption budget web needs 2 healthy pods and has 2 currently"}, "b")
 	l.answer(answer{kind: ending, message: "the namespace is being terminated."}, "c")
 	l.answer(answer{kind: unanswered, message: "x"}, "d")
-	p := l.progress(l.known)
+	p := l.progress(l.now, time.Time{})
 	assert.Equal(t, "5 pods left, 1 of them leaving"+
 		"; blocked: pod n/b by budget web since 03:04:05Z: The disruption budget web needs 2 healthy pods and has 2 currently"+
 		"; blocked: pod n/c since 03:04:05Z: the namespace is being terminated", p.Why())
@@ -299,5 +488,5 @@ func TestSinceIsTheFirstRefusal(t *testing.T) {
 		l.answer(answer{kind: denied, message: fmt.Sprint(i)}, "a")
 		l.pass(longestWait)
 	}
-	assert.Equal(t, []Blocked{{Namespace: "n", Pod: "a", Message: "2", Since: first}}, l.progress(l.known).Blocked)
+	assert.Equal(t, []Blocked{{Namespace: "n", Pod: "a", Cause: ByServer, Message: "2", Since: first}}, l.progress(l.now, time.Time{}).Blocked)
 }

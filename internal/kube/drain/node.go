@@ -25,6 +25,35 @@ type wireNode struct {
 		ProviderID    string `json:"providerID"`
 		Unschedulable bool   `json:"unschedulable"`
 	} `json:"spec"`
+	Status struct {
+		VolumesInUse []string `json:"volumesInUse"`
+		Conditions   []struct {
+			Type               string    `json:"type"`
+			Status             string    `json:"status"`
+			LastTransitionTime time.Time `json:"lastTransitionTime"`
+		} `json:"conditions"`
+	} `json:"status"`
+}
+
+// silent is since when the node's kubelet does not answer, as the node controller sees it; zero: it does.
+func (n wireNode) silent() time.Time {
+	for _, condition := range n.Status.Conditions {
+		if condition.Type == "Ready" && condition.Status == "Unknown" {
+			return condition.LastTransitionTime
+		}
+	}
+	return time.Time{}
+}
+
+// means returns ErrOtherNode if the Node is not the one of the request.
+func (r Request) means(node wireNode) error {
+	switch {
+	case r.UID != "" && node.Metadata.UID != r.UID:
+		return fmt.Errorf("%w: its UID is %q, want %q", ErrOtherNode, node.Metadata.UID, r.UID)
+	case r.ProviderID != "" && node.Spec.ProviderID != r.ProviderID:
+		return fmt.Errorf("%w: its providerID is %q, want %q", ErrOtherNode, node.Spec.ProviderID, r.ProviderID)
+	}
+	return nil
 }
 
 func nodePath(name string) string { return "/api/v1/nodes/" + name }
@@ -38,19 +67,15 @@ func (d *Drainer) node(ctx context.Context, r Request) (wireNode, error) {
 		return node, ErrNodeGone
 	case err != nil:
 		return node, fmt.Errorf("read Node %s: %w", r.Node, err)
-	case r.UID != "" && node.Metadata.UID != r.UID:
-		return node, fmt.Errorf("%w: its UID is %q, want %q", ErrOtherNode, node.Metadata.UID, r.UID)
-	case r.ProviderID != "" && node.Spec.ProviderID != r.ProviderID:
-		return node, fmt.Errorf("%w: its providerID is %q, want %q", ErrOtherNode, node.Spec.ProviderID, r.ProviderID)
 	}
-	return node, nil
+	return node, r.means(node)
 }
 
-// cordon makes the Node unschedulable; fresh: it was not before.
-func (d *Drainer) cordon(ctx context.Context, r Request) (fresh bool, err error) {
-	node, err := d.node(ctx, r)
+// cordon makes the Node unschedulable, and returns it as it was before; fresh: it was not unschedulable.
+func (d *Drainer) cordon(ctx context.Context, r Request) (node wireNode, fresh bool, err error) {
+	node, err = d.node(ctx, r)
 	if err != nil || node.Spec.Unschedulable {
-		return false, err
+		return node, false, err
 	}
 	// The UID is the precondition (changing it is refused), so that a Node that took the name meanwhile stays as it is.
 	// A resource version would be one as well, but the kubelet changes it all the time and the change of one boolean depends
@@ -60,27 +85,27 @@ func (d *Drainer) cordon(ctx context.Context, r Request) (fresh bool, err error)
 		"spec":     map[string]any{"unschedulable": true},
 	}
 	if err := d.client.Do(ctx, http.MethodPatch, nodePath(r.Node), api.MergePatch, patch, nil); err != nil {
-		return false, fmt.Errorf("cordon Node %s: %w", r.Node, err)
+		return node, false, fmt.Errorf("cordon Node %s: %w", r.Node, err)
 	}
-	return true, nil
+	return node, true, nil
 }
 
 // cordonAtLast tries until the Node is cordoned, there is no such Node, the server refuses for a reason that will stay, or
 // ctx ends.
-func (d *Drainer) cordonAtLast(ctx context.Context, r Request, trouble func(error)) (fresh bool, err error) {
+func (d *Drainer) cordonAtLast(ctx context.Context, r Request, trouble func(error)) (node wireNode, fresh bool, err error) {
 	for tries := 0; ; tries++ {
-		fresh, err = d.cordon(ctx, r)
+		node, fresh, err = d.cordon(ctx, r)
 		if err == nil || !passing(err) {
 			trouble(nil)
-			return fresh, err
+			return node, fresh, err
 		}
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return node, false, ctx.Err()
 		}
 		trouble(err)
 		select {
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return node, false, ctx.Err()
 		case <-time.After(wait(tries, longestWait)):
 		}
 	}
