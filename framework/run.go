@@ -17,6 +17,7 @@ import (
 
 	"k8s-framework/internal/kube"
 	"k8s-framework/internal/kube/api"
+	"k8s-framework/internal/kube/drain"
 	"k8s-framework/internal/mesos"
 	"k8s-framework/scheduler"
 	"k8s-framework/zk"
@@ -65,6 +66,7 @@ type instance struct {
 	kube    *api.Client
 	api     *operatorAPI
 	metrics *metrics
+	drains  *drainCollector
 }
 
 // newInstance reads what the options name; it connects to nothing.
@@ -72,7 +74,8 @@ func newInstance(o Options) (*instance, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools, artifacts: artifacts{}}, metrics: newMetrics(registry)}
-	registry.MustRegister(newViewCollector(i.api.view))
+	i.drains = newDrainCollector()
+	registry.MustRegister(newViewCollector(i.api.view), i.drains)
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
 		return nil, fmt.Errorf("--zk: %w", err)
@@ -227,6 +230,8 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 		return err
 	}
 	defer operator.Wait()
+	i.drains.lead(func() drainCounts { return countsOf(operator.DrainStats()) })
+	defer i.drains.lead(nil)
 	group, ctx := errgroup.WithContext(ctx)
 	l := newLoop(core, i)
 	deliver := l.deliver(ctx)
@@ -318,6 +323,18 @@ func subscribe(ctx context.Context, client *mesos.Client, id scheduler.Framework
 	deliver(scheduler.Removed{Why: err.Error()})
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// countsOf is what the drain library tells, in the words of the metrics.
+func countsOf(stats drain.Stats) drainCounts {
+	counts := drainCounts{
+		underWay: stats.UnderWay, podsLeft: stats.PodsLeft, waitingForVolumes: stats.WaitingForVolumes, blocked: map[string]int{},
+		evictions: stats.Evictions, drained: stats.Drained, undrained: stats.Undrained,
+	}
+	for cause, pods := range stats.Blocked {
+		counts.blocked[string(cause)] = pods
+	}
+	return counts
 }
 
 // performer is an Operator made of a function.

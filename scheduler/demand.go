@@ -72,6 +72,9 @@ func (c *Core) callFailed(now time.Time, e CallFailed) {
 		}
 		c.quiet = now.Add(reviveEvery)
 	case Accept:
+		if len(call.Unreserve) > 0 {
+			c.awaitReturnsAgain()
+		}
 		c.unanswered = append(c.unanswered, call.Offers...)
 		c.answerAt = now.Add(reviveEvery)
 	case Decline:

@@ -138,6 +138,7 @@ func (c *Core) subscribed(now time.Time, e Subscribed) {
 	for _, w := range c.maintenance {
 		w.until = now.Add(maintenanceSettle)
 	}
+	c.awaitReturnsAgain()
 	c.freed = false // a new subscription is offered everything anyway
 	c.reconcileNext = now
 	for _, n := range c.order {

@@ -129,6 +129,16 @@ func (c *Core) awaitReturn(p *pool, r Return) {
 	}
 }
 
+// awaitReturnsAgain awaits offers of all hosts again that have reservations to be given back: whether that was done is not
+// known.
+func (c *Core) awaitReturnsAgain() {
+	for _, p := range c.pools {
+		for _, r := range p.returns {
+			*r = returning{}
+		}
+	}
+}
+
 // watchReturns notes that offers of a host have come, and forgets hosts from which enough has been heard.
 func (c *Core) watchReturns(now time.Time, supplies []*supply) {
 	for _, name := range c.poolNames() {
