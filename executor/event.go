@@ -94,7 +94,7 @@ type (
 	// DrainProgressed: what is left on the node.
 	DrainProgressed struct {
 		PodsLeft int
-		Blocked  []string // a sentence for each pod that is refused
+		Blocked  []string // a sentence for each pod that is refused, and for all else that is waited for
 		Away     string   // that the API server does not answer, in a sentence; empty: it does
 		Why      string   // what it waits for, in one sentence, with all of the above
 	}

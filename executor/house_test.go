@@ -80,11 +80,17 @@ func open(t *testing.T, change func(*house)) *house {
 		defer close(h.ended)
 		l.run(ctx)
 	}()
-	t.Cleanup(func() { // whatever failed: nothing stays behind
+	t.Cleanup(func() { // whatever failed: nothing stays behind, and nobody writes into a folder that is being removed
 		cancel()
-		h.agent.breakOff(errors.New("the test is over"))
-		if pid := h.pid(); pid != 0 {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+		h.drainer.done()
+		h.breakOff(errors.New("the test is over"))
+		select {
+		case <-h.ended:
+		case <-time.After(patience):
+			t.Errorf("the executor did not end; updates: %q", h.agent.history())
+			if pid := h.pid(); pid != 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
 	})
 	return h
@@ -174,10 +180,11 @@ func (a *goodAgent) Run(ctx context.Context, pending func(context.Context) (exec
 
 func (a *goodAgent) say(event execapi.Event) { a.events <- event }
 
-func (a *goodAgent) breakOff(err error) {
+// breakOff ends the agent's side for good, unless the executor is over already.
+func (h *house) breakOff(err error) {
 	select {
-	case a.cut <- err:
-	case <-time.After(10 * time.Millisecond): // it is over already
+	case h.agent.cut <- err:
+	case <-h.ended:
 	}
 }
 

@@ -45,10 +45,7 @@ func (kubeNode) Drain(ctx context.Context, spec kubelet.Spec, progress func(Drai
 		return err
 	}
 	_, err = drainer.Drain(ctx, drain.Request{Node: spec.Host, ProviderID: spec.ProviderID}, func(p drain.Progress) {
-		told := DrainProgressed{PodsLeft: p.PodsLeft, Why: p.Why()}
-		for _, each := range p.Blocked {
-			told.Blocked = append(told.Blocked, each.String())
-		}
+		told := DrainProgressed{PodsLeft: p.PodsLeft, Blocked: p.Waits(), Why: p.Why()}
 		if p.Trouble != nil {
 			told.Away = p.Trouble.String()
 		}

@@ -223,7 +223,7 @@ func TestAnAgentThatIsAnotherEndsTheNode(t *testing.T) {
 	h.launch("t1", 1000, 512)
 	h.agent.await(t, "t1 RUNNING healthy")
 	h.drainer.done()
-	h.agent.breakOff(execapi.ErrForeignAgent)
+	h.breakOff(execapi.ErrForeignAgent)
 	h.awaitEnd()
 	assert.False(t, alive(h.pid()))
 	assert.Equal(t, []string{"host1"}, h.drainer.asked())

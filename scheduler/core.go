@@ -339,6 +339,9 @@ func (c *Core) bury(now time.Time, n *node) {
 	c.changed(n)
 	c.unsettled = slices.DeleteFunc(c.unsettled, func(other *node) bool { return other == n })
 	c.freed = true
+	if w := c.maintenance[n.Agent]; w != nil {
+		w.owed = n.Executor.Role
+	}
 	if n.pool.Nodes == All && n.Cause != CauseSurplus && n.Cause != CauseTeardown {
 		n.pool.awaited[n.Host] = now.Add(time.Duration(n.pool.ReadyTimeout))
 	}

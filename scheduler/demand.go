@@ -139,6 +139,11 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 			wanted[at.Role] = wanted[at.Role] || !r.offered && (!r.overdue || now.Before(c.peek))
 		}
 	}
+	for _, w := range c.maintenance {
+		if w.owed != "" {
+			wanted[w.owed] = true
+		}
+	}
 	if now.Before(c.peek) {
 		for _, n := range c.active() {
 			wanted[n.Executor.Role] = wanted[n.Executor.Role] || n.agentLost

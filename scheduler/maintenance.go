@@ -15,6 +15,9 @@ type window struct {
 	inverse OfferID
 	// until is how long it holds without being announced again.
 	until time.Time
+	// owed is the role of a node that has left the agent since: Mesos makes an inverse offer only to those who hold something
+	// there, if only an offer, so offers to the role are wanted until we have said that we are gone; empty: nobody waits.
+	owed Role
 }
 
 const (
@@ -124,16 +127,21 @@ func (c *Core) retireForMaintenance(now time.Time) {
 // answerInverse answers inverse offers: accepted when nothing of ours is on the agent, else declined with what is.
 func (c *Core) answerInverse(now time.Time) {
 	for _, o := range c.inverse {
-		refuse, n := inverseRest, c.agents[o.Agent]
+		n := c.agents[o.Agent]
+		gone, refuse := n == nil || n.Phase == Gone, inverseLater
 		switch {
-		case n == nil || n.Phase == Gone:
+		case gone:
+			refuse = inverseRest
 			c.call(AcceptInverse{Offers: []OfferID{o.ID}, Refuse: refuse, Why: fmt.Sprintf("nothing of ours is on agent %s", o.Agent)})
+		case n.retired():
+			refuse = inverseSoon
+			fallthrough
 		default:
-			if refuse = inverseLater; n.retired() {
-				refuse = inverseSoon
-			}
 			c.call(DeclineInverse{Offers: []OfferID{o.ID}, Refuse: refuse, Why: fmt.Sprintf("node %s is %s on host %s: %s", n.Name, n.Phase, n.Host, n.Why)})
 		}
-		c.announce(o.Agent, o.UnavailableFrom, now.Add(refuse+maintenanceSettle))
+		w := c.announce(o.Agent, o.UnavailableFrom, now.Add(refuse+maintenanceSettle))
+		if gone {
+			w.owed = ""
+		}
 	}
 }
