@@ -20,6 +20,9 @@
 //     exits when the agent has acknowledged it.
 //   - Cut off from its agent and from the API server for longer than the Spec's FenceAfter, it ends its node by itself.
 //   - An agent that restarts finds everything as it was.
+//   - No program is executed that was fetched and has another SHA-256 than it should.
+//   - A bootstrap token is in a file of mode 0600 for as long as the kubelet needs it, and shown nowhere. The credentials that came
+//     by it end with the node.
 //   - One kubelet per root directory: a lock is held as long as a kubelet lives, by it and by its executor. Who comes next
 //     waits and says for whom; a kubelet whose executor is dead it ends.
 //

@@ -33,11 +33,8 @@ func (c *Core) tokenID(n *node) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:6]
 }
 
-// recalled is what is known of a node's identity when its record was read back: a token of a former leader's may be there as
-// long as the node is not a member.
-func (c *Core) recalled(record Node) identity {
-	return identity{issued: c.config.JoinByToken && (record.Phase == Launching || record.Phase == NotReady)}
-}
+// recalled is what is known of a node's identity when its record was read back: a token of a former leader's may be there.
+func (c *Core) recalled() identity { return identity{issued: c.config.JoinByToken} }
 
 // observeIdentity takes in what is about tokens, certificates and taints.
 func (c *Core) observeIdentity(now time.Time, event Event) {
@@ -144,10 +141,13 @@ func (c *Core) revokeToken(now time.Time, n *node) {
 		return
 	case n.retired():
 		why = "the node ends"
-	case c.registered(n):
-		why = "the node has joined"
-	default:
+	case !c.registered(n):
 		return
+	case i.token == "" && n.Phase == Ready && !now.Before(n.Since.Add(TokenLife)):
+		i.issued = false // whoever has issued it: it was before the node was Ready, so that it has expired
+		return
+	default:
+		why = "the node has joined"
 	}
 	if i.revoke.due(now) {
 		i.revoke.tried(now)

@@ -241,7 +241,7 @@ func (c *Core) restore(record Node) error {
 			record.LastTask = max(record.LastTask, number)
 		}
 	}
-	c.add(&node{Node: record, number: number, identity: c.recalled(record)})
+	c.add(&node{Node: record, number: number, identity: c.recalled()})
 	return nil
 }
 

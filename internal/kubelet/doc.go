@@ -1,6 +1,6 @@
 // Package kubelet holds what one kubelet needs, as data: what the framework tells an executor ([Spec], [Message]), how much
 // of a host the kubelet may use ([Slice] of a [Host]), the configuration file and the arguments that follow from both
-// ([Configuration], [Arguments]), and the cgroup below which its pods live ([Cgroup]).
+// ([Configuration], [Arguments]), how it joins without credentials on its host ([Join]), and the cgroup below which its pods live ([Cgroup]).
 //
 // It promises:
 //

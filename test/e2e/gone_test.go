@@ -5,8 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,7 +48,6 @@ func goneAgentEvicts(t *testing.T) {
 			return errNotYet
 		}
 	})
-	require.NoError(t, os.RemoveAll(filepath.Join(agent.Host.Dir(), "mesos"))) // as another agent
-	require.NoError(t, agent.Start(t.Context()))
+	require.NoError(t, agent.StartAnew(t.Context()))
 	require.Contains(t, hosts(nodesReady(t, 3)), host)
 }

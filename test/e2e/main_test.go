@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 				"--pool=name=workers,nodes=3,cpus=" + sliceCPUs + ",mem=" + sliceMem + ",drain-deadline=40s",
 				"--log-level=debug",
 			},
+			// A host without power is NotReady soon: the kubelets of the chapters about it renew their leases every 2 s.
+			ControllerManagerFlags: []string{"--node-monitor-grace-period=20s"},
 			Says: func(format string, args ...any) {
 				fmt.Printf("%6.1f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 			},

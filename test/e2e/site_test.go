@@ -21,6 +21,15 @@ func TestSite(t *testing.T) {
 		{"GoneAgentEvicts", goneAgentEvicts},
 		{"ZooKeeperRestarts", zooKeeperRestarts},
 		{"MasterFailsOver", masterFailsOver},
+		{"RollingChange", rollingChange},
+		{"BadVersionRollsBack", badVersionRollsBack},
+		{"DrainIsCalledOff", drainIsCalledOff},
+		{"NodesChangeTheirSize", nodesChangeTheirSize},
+		{"NewHostGetsItsNode", newHostGetsItsNode},
+		{"ReservedHostIsKept", reservedHostIsKept},
+		{"MaintenanceIsObeyed", maintenanceIsObeyed},
+		{"GoneAgentIsReplaced", goneAgentIsReplaced},
+		{"TeardownEndsAll", teardownEndsAll},
 		{"TornDownIsNotForgotten", tornDownIsNotForgotten},
 	} {
 		t.Run(chapter.name, chapter.run)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"k8s-framework/internal/local/lab"
 	"k8s-framework/internal/local/process"
 	"k8s-framework/internal/operator"
@@ -32,6 +34,35 @@ func (s *Site) executorProgram() string  { return filepath.Join(s.project, "bin"
 
 // StateURL is where the framework keeps its state.
 func (s *Site) StateURL() string { return s.ZooKeeper.URL(frameworkPath) }
+
+// ForgetState deletes all that the framework has saved, as an operator does who begins anew. No instance may run.
+func (s *Site) ForgetState(ctx context.Context) error {
+	connection, _, err := zk.Connect([]string{net.JoinHostPort(lab.Address().String(), strconv.Itoa(zooKeeperPort))}, 5*time.Second, zk.WithLogInfo(false))
+	if err != nil {
+		return fmt.Errorf("connect to ZooKeeper: %w", err)
+	}
+	defer connection.Close()
+	// A candidate's ephemeral znode outlives its process for as long as its session.
+	return process.WaitFor(ctx, frameworkPath+" to be deleted", func(context.Context) error { return deleteAll(connection, frameworkPath) })
+}
+
+func deleteAll(connection *zk.Conn, path string) error {
+	children, _, err := connection.Children(path)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("list %s: %w", path, err)
+	}
+	for _, child := range children {
+		if err := deleteAll(connection, path+"/"+child); err != nil {
+			return err
+		}
+	}
+	if err := connection.Delete(path, -1); err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return fmt.Errorf("delete %s: %w", path, err)
+	}
+	return nil
+}
 
 // Instance is one process of k8s-framework.
 type Instance struct {

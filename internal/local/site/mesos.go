@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -153,6 +154,25 @@ func (s *Site) newAgent(ctx context.Context, name string) (*Agent, error) {
 	return a, a.Start(ctx)
 }
 
+// StartAnew starts the agent without what it remembers, so that it gets a new agent ID: what operators do with one that was
+// marked gone. A host that has lost its power is booted first.
+func (a *Agent) StartAnew(ctx context.Context) error {
+	for _, dir := range []string{a.workDir(), a.runtimeDir()} {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("start the agent on %s anew: %w", a.Host.Name(), err)
+		}
+	}
+	if a.Host.Init() == nil {
+		if err := a.Host.Boot(a.site.ctx); err != nil {
+			return err
+		}
+	}
+	return a.Start(ctx)
+}
+
+func (a *Agent) workDir() string    { return filepath.Join(a.Host.Dir(), "mesos") }
+func (a *Agent) runtimeDir() string { return filepath.Join(a.Host.Dir(), "mesos-run") }
+
 // Start starts the agent, or starts it again, with the same work directory, and waits until the master has it.
 func (a *Agent) Start(ctx context.Context) error {
 	name := a.Host.Name()
@@ -160,7 +180,7 @@ func (a *Agent) Start(ctx context.Context) error {
 		Name: name + "-mesos-agent",
 		Cmd: exec.Command(a.site.agentProgram(), append([]string{
 			"--master=" + a.site.MesosURL(), "--ip=" + a.Host.Address().String(), "--port=" + strconv.Itoa(agentPort), "--hostname=" + name,
-			"--work_dir=" + filepath.Join(a.Host.Dir(), "mesos"), "--runtime_dir=" + filepath.Join(a.Host.Dir(), "mesos-run"),
+			"--work_dir=" + a.workDir(), "--runtime_dir=" + a.runtimeDir(),
 			"--launcher=linux", "--isolation=cgroups/cpu,cgroups/mem,filesystem/posix", "--no-systemd_enable_support",
 			"--cgroups_root=" + strings.TrimPrefix(a.Host.CgroupRoot(), "/") + "/mesos",
 			"--resources=" + a.site.options.AgentResources,

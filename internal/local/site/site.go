@@ -124,6 +124,18 @@ func (s *Site) startAgents(ctx context.Context) error {
 	return group.Wait()
 }
 
+// AddAgent boots one more host, with an agent on it, and waits until the master has it.
+func (s *Site) AddAgent() (*Agent, error) {
+	name := fmt.Sprintf("host%d", len(s.Agents)+1)
+	s.options.Says("booting %s, with containerd and a Mesos agent", name)
+	a, err := s.newAgent(s.ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s.Agents = append(s.Agents, a)
+	return a, nil
+}
+
 // Close ends everything; another site can be started then.
 func (s *Site) Close(ctx context.Context) error {
 	var problems []error
