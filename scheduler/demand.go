@@ -72,9 +72,6 @@ func (c *Core) callFailed(now time.Time, e CallFailed) {
 		}
 		c.quiet = now.Add(reviveEvery)
 	case Accept:
-		if len(call.Unreserve) > 0 {
-			c.awaitReturnsAgain()
-		}
 		c.unanswered = append(c.unanswered, call.Offers...)
 		c.answerAt = now.Add(reviveEvery)
 	case Decline:
@@ -92,6 +89,7 @@ func (c *Core) declineAgain(now time.Time) {
 	if c.connected && len(c.unanswered) > 0 && !now.Before(c.answerAt) {
 		c.call(Decline{Offers: c.unanswered, Refuse: returnRefuse, Why: "their answer was not taken"})
 		c.unanswered = nil
+		c.awaitReturnsAgain() // only now are their resources offered again
 	}
 }
 
