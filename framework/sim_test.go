@@ -38,8 +38,8 @@ func TestSimulation(t *testing.T) {
 		require.Empty(t, broken)
 		return
 	}
-	began, faults := time.Now(), new(atomic.Int64)
-	failed := simAll(*simFrom, *simSeeds, faults)
+	began := time.Now()
+	failed, played, faults := simAll(*simFrom, *simSeeds)
 	for _, seed := range simSorted(failed) {
 		if *simLines {
 			t.Errorf("seed %d: %s", seed, failed[seed])
@@ -48,12 +48,12 @@ func TestSimulation(t *testing.T) {
 		broken, transcript, _ := simulate(seed, true)
 		t.Errorf("seed %d: %s\n(all of it: go test ./framework -run Simulation -sim.seed=%d -v)\n%s", seed, broken, seed, simTail(transcript, 12000))
 	}
-	t.Logf("%d seeds, %.1f faults each, %s", *simSeeds, float64(faults.Load())/float64(*simSeeds), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d seeds, %.1f faults each, %s", played, float64(faults)/float64(played), time.Since(began).Round(time.Millisecond))
 }
 
 // simAll runs many seeds, as many at a time as there are processors, until one fails; it returns what was broken by
 // those that did.
-func simAll(from, seeds uint64, faults *atomic.Int64) (failed map[uint64]string) {
+func simAll(from, seeds uint64) (failed map[uint64]string, played, faults int) {
 	failed = map[uint64]string{}
 	var next atomic.Uint64
 	var stop atomic.Bool
@@ -67,18 +67,18 @@ func simAll(from, seeds uint64, faults *atomic.Int64) (failed map[uint64]string)
 					return
 				}
 				broken, _, count := simulate(seed, false)
-				faults.Add(int64(count))
+				mu.Lock()
+				played, faults = played+1, faults+count
 				if broken != "" {
 					stop.Store(!*simLines)
-					mu.Lock()
 					failed[seed] = broken
-					mu.Unlock()
 				}
+				mu.Unlock()
 			}
 		})
 	}
 	group.Wait()
-	return failed
+	return failed, played, faults
 }
 
 // TestSimulationIsReproducible: the same seed gives the same transcript.
