@@ -131,7 +131,11 @@ func (c *Core) failed(now time.Time, n *node, why string) {
 func (c *Core) rollBack(p *pool, why string) {
 	old := *p.Rollout.Previous
 	old.Nodes, old.Paused = p.Nodes, p.Paused
-	p.Rollout = Rollout{Version: p.Rollout.Version + 1, Restart: p.Rollout.Restart, RolledBack: why}
+	restart := p.Rollout.Restart
+	if restart == p.Rollout.Version {
+		restart = 0 // it was this version that was a restart
+	}
+	p.Rollout = Rollout{Version: p.Rollout.Version + 1, Restart: restart, RolledBack: why}
 	c.redefine(p, old)
 }
 
