@@ -103,6 +103,7 @@ func TestTheExecutorDiesAtEveryStepOfItsEnd(t *testing.T) {
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
 
 	s.web(2)
+	s.daemon() // its pod is there until the kubelet has ended
 	for i, step := range append(steps, "") {
 		node, container, task := fmt.Sprintf("workers-%d", i+1), fmt.Sprintf("c-%d", i+1), fmt.Sprintf("t%d", i+1)
 		executor := s.agent.start(s.host, s.program, s.spec(node), container, false)
@@ -113,7 +114,7 @@ func TestTheExecutorDiesAtEveryStepOfItsEnd(t *testing.T) {
 			before := fmt.Sprintf("%s/posix/workers-%d.c-%d", s.host.CgroupRoot(), i, i)
 			assert.Empty(t, s.processes(before), "left by the one that died at %q", steps[i-1])
 		}
-		s.awaitRunning(2) // by the word of the API server, which may be about the kubelet before
+		s.awaitRunning(3) // by the word of the API server, which may be about the kubelet before
 		root := fmt.Sprintf("%s/posix/%s.%s", s.host.CgroupRoot(), node, container)
 		s.await("processes of pods", func(context.Context) error {
 			if s.processes(root+"/kubepods") == "" {

@@ -51,6 +51,17 @@ func (s *theatre) deploy(app string, replicas int32, template corev1.PodTemplate
 	require.NoError(s.t, err)
 }
 
+// daemon makes a DaemonSet, whose pods no drain evicts.
+func (s *theatre) daemon() {
+	s.t.Helper()
+	template := asking("daemon", "100m", "32Mi", "")
+	_, err := s.cp.Client().AppsV1().DaemonSets("default").Create(s.t.Context(), &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "daemon"},
+		Spec:       appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template},
+	}, metav1.CreateOptions{})
+	require.NoError(s.t, err)
+}
+
 // running are the pods of the app on the node that run, by name, with their container and its restarts.
 func (s *theatre) running(ctx context.Context, app string) (map[string]string, error) {
 	pods, err := s.pods(ctx)
@@ -98,12 +109,7 @@ func TestARealNodeGrowsAndShrinks(t *testing.T) {
 	s.awaitAllocatable("1", "1Gi")
 	s.deploy("important", 1, asking("important", "200m", "64Mi", "important"))
 	important := s.awaitApp("important", 1)
-	daemon := asking("daemon", "100m", "32Mi", "")
-	_, err = s.cp.Client().AppsV1().DaemonSets("default").Create(t.Context(), &appsv1.DaemonSet{
-		ObjectMeta: metav1.ObjectMeta{Name: "daemon"},
-		Spec:       appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: daemon.Labels}, Template: daemon},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	s.daemon()
 	daemons := s.awaitApp("daemon", 1)
 	s.deploy("web", 1, asking("web", "200m", "64Mi", ""))
 	oldest := s.awaitApp("web", 1)
