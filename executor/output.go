@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"sync"
 )
@@ -26,6 +27,8 @@ type output struct {
 	written int64
 	partial []byte
 	lines   []string
+	// crashed: the last of lines are a Go program's words of its own crash, and the stack that follows is not kept.
+	crashed bool
 }
 
 func newOutput(path string, limit int64) *output { return &output{path: path, limit: limit} }
@@ -88,7 +91,7 @@ func (o *output) remember(text []byte) {
 		if !found {
 			break
 		}
-		o.lines = append(o.lines, shorten(line))
+		o.rememberLine(line)
 		o.partial = rest
 	}
 	if over := len(o.lines) - tailLines; over > 0 {
@@ -98,6 +101,25 @@ func (o *output) remember(text []byte) {
 		o.partial = slices.Clone(o.partial[len(o.partial)-tailBytes:])
 	}
 }
+
+// rememberLine keeps a line, unless it is of the stack of a crash: that would push out why it crashed. The next line of a log
+// ends the stack, for then another kubelet runs.
+func (o *output) rememberLine(line []byte) {
+	switch {
+	case bytes.HasPrefix(line, []byte("panic: ")), bytes.HasPrefix(line, []byte("fatal error: ")):
+		o.crashed = false // of several panics each says something
+	case bytes.HasPrefix(line, []byte("goroutine ")) && bytes.HasSuffix(line, []byte("]:")):
+		o.crashed = true
+	case logLine.Match(line):
+		o.crashed = false
+	}
+	if !o.crashed {
+		o.lines = append(o.lines, shorten(line))
+	}
+}
+
+// logLine is how klog begins a line: severity and date.
+var logLine = regexp.MustCompile(`^[IWEF][0-9]{4} `)
 
 // Last are the last lines that were written, each shortened, oldest first.
 func (o *output) Last() []string {

@@ -244,3 +244,17 @@ func freePort(t *testing.T) int {
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
 }
+
+// TestTheLastLinesSayWhyItPanicked: a stack of hundreds of lines does not push out the panic, and the next kubelet's log is kept again.
+func TestTheLastLinesSayWhyItPanicked(t *testing.T) {
+	o := newOutput(filepath.Join(t.TempDir(), "kubelet.log"), 1<<20)
+	defer o.Close()
+	fmt.Fprintln(o, "I1125 16:00:00.000000 1 server.go:1] starting")
+	fmt.Fprint(o, "panic: unrecognized feature gate: NoSuchGate\n\ngoroutine 1 [running]:\n")
+	for range 100 {
+		fmt.Fprint(o, "main.main()\n\t/src/main.go:1 +0x1\n")
+	}
+	require.Equal(t, []string{"I1125 16:00:00.000000 1 server.go:1] starting", "panic: unrecognized feature gate: NoSuchGate", ""}, o.Last())
+	fmt.Fprintln(o, "I1125 16:00:01.000000 1 server.go:1] starting again")
+	require.Equal(t, "I1125 16:00:01.000000 1 server.go:1] starting again", o.Last()[3])
+}

@@ -187,6 +187,8 @@ func (r renderer) Reported(message []byte) (scheduler.Event, error) {
 	switch {
 	case report.Draining:
 		return scheduler.ExecutorDraining{Node: node, Why: report.Why}, nil
+	case report.Waiting != "":
+		return scheduler.ExecutorWaits{Node: node, For: report.Waiting}, nil
 	case report.TokenWanted:
 		return scheduler.TokenWanted{Node: node}, nil
 	default:

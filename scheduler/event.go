@@ -47,6 +47,12 @@ type (
 		Why  string
 	}
 
+	// ExecutorWaits: an executor makes room before its node gets smaller, and says what it waits for.
+	ExecutorWaits struct {
+		Node NodeName
+		For  string
+	}
+
 	// AgentRemoved: Mesos removed the agent; updates of its tasks tell what that means.
 	AgentRemoved struct{ Agent AgentID }
 
@@ -132,6 +138,7 @@ func (Offered) event()           {}
 func (TaskUpdated) event()       {}
 func (ExecutorEnded) event()     {}
 func (ExecutorDraining) event()  {}
+func (ExecutorWaits) event()     {}
 func (AgentRemoved) event()      {}
 func (KubeNodeSeen) event()      {}
 func (KubeNodeDeleted) event()   {}

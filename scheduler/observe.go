@@ -29,6 +29,11 @@ func (c *Core) observe(now time.Time, event Event) {
 		if n := c.nodes[e.Node]; n != nil && n.leaving == "" {
 			c.leaves(n, e.Why)
 		}
+	case ExecutorWaits:
+		if n := c.nodes[e.Node]; n != nil && n.resize.waits != e.For {
+			n.resize.waits = e.For
+			c.note(Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Text: "its executor waits: " + e.For})
+		}
 	case AgentRemoved:
 		maps.DeleteFunc(c.refusals, func(at offeredTo, _ refused) bool { return at.agent == e.Agent })
 		c.note(Note{Agent: e.Agent, Text: "Mesos removed the agent; its tasks' updates follow"})

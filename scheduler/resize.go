@@ -23,6 +23,8 @@ type resizing struct {
 	stuck bool
 	// pending is the task that was launched to grow and has not been heard of; empty: there is none.
 	pending TaskID
+	// waits is what its executor waits for while it makes room.
+	waits string
 	// kill spaces the kills of the tasks that end.
 	kill retry
 }
@@ -162,6 +164,7 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 	c.changed(n)
 	c.counted = false
 	note := Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Text: fmt.Sprintf("%s; the node has %s now", describe(e), n.Slice())}
+	n.resize.waits = ""
 	if n.resize.pending == e.Task {
 		// Mesos refuses a task whose executor is not the running one, byte by byte, and would refuse the next.
 		n.resize = resizing{since: now, stuck: e.State == TaskError}

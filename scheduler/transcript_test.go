@@ -20,6 +20,7 @@ import (
 //	inverse OFFER AGENT in=DURATION [for=DURATION] | rescinded OFFER
 //	update TASK STATE [agent=A reason=R uuid=U message=…]
 //	node HOST ready|notready [provider=NODE] [cpu=M mem=MIB] / node HOST deleted
+//	executordrains NODE why=… | waits NODE for=…            what executors say
 //	progress NODE left=N [blocked=…] | drained NODE | forgotten NODE | uncordoned NODE | marked NODE
 //	ready NODE … | ended NODE …                             what follows a launch, and a kill: task and Node object
 //	tokenwanted NODE | tokenissued NODE | tokenrevoked NODE | requested … | settled CSR   (transcript_identity_test.go)

@@ -135,6 +135,8 @@ func (c command) event() Event {
 		return ExecutorEnded{Executor: ExecutorID(c.word(0)), Agent: AgentID(c.option("agent")), Status: int(c.amount("status", 9000) / 1000)}
 	case "executordrains":
 		return ExecutorDraining{Node: NodeName(c.word(0)), Why: c.option("why")}
+	case "waits":
+		return ExecutorWaits{Node: NodeName(c.word(0)), For: c.option("for")}
 	case "node":
 		return c.kubeNode(framework)
 	case "lease":

@@ -64,9 +64,11 @@ type NodeView struct {
 	AllocatableCPU int64 `json:"allocatableCPU"`
 	AllocatableMem int64 `json:"allocatableMem"`
 	// Drift says how Allocatable differs from what was granted; empty: it does not, or it is not known.
-	Drift    string   `json:"drift,omitempty"`
-	PodsLeft int      `json:"podsLeft,omitempty"`
-	Blocked  []string `json:"blocked,omitempty"`
+	Drift    string `json:"drift,omitempty"`
+	PodsLeft int    `json:"podsLeft,omitempty"`
+	// Waits is what its executor waits for while the node shrinks; empty: it does not.
+	Waits   string   `json:"waits,omitempty"`
+	Blocked []string `json:"blocked,omitempty"`
 }
 
 // View copies what an operator can see. It costs time in proportion to nodes and refusals.
@@ -139,7 +141,7 @@ func (c *Core) viewRefusals(now time.Time) map[PoolName][]RefusalView {
 }
 
 func (c *Core) nodeView(n *node) NodeView {
-	view := NodeView{Node: n.Node, Health: n.health, Lost: n.lease.lost}
+	view := NodeView{Node: n.Node, Health: n.health, Lost: n.lease.lost, Waits: n.resize.waits}
 	if n.Phase == Draining {
 		view.PodsLeft, view.Blocked = n.progress.PodsLeft, slices.Clone(n.progress.Blocked)
 	}

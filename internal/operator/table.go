@@ -115,6 +115,9 @@ func why(view scheduler.View, n scheduler.NodeView, now time.Time) string {
 	if p := findPool(view, string(n.Pool)); p != nil && n.Version != p.Rollout.Version && !p.Deleted {
 		text += fmt.Sprintf("; outdated: version %d", n.Version)
 	}
+	if n.Waits != "" {
+		text += "; shrinking: " + n.Waits
+	}
 	return text
 }
 
