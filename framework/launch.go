@@ -66,7 +66,9 @@ func whole(launch scheduler.Launch, nodes NodeOptions) kubelet.Spec {
 	if len(node.Executor.Setup) > 0 { // executors of before that had no such taint, and must be told the same for another task
 		spec.Taints = startingWith(spec.Taints)
 	}
-	spec.Kubelet = nodes.Kubelet
+	if spec.Kubelet == "" {
+		spec.Kubelet = nodes.Kubelet
+	}
 	spec.RootDir = nodes.RootDir
 	spec.RuntimeEndpoint = nodes.RuntimeEndpoint
 	if nodes.approves() {
@@ -86,7 +88,7 @@ func specOf(executor scheduler.Executor) kubelet.Spec {
 	spec := kubelet.Defaults()
 	spec.Labels = executor.Labels
 	spec.Taints = executor.Taints
-	spec.Extra = executor.Kubelet
+	spec.Extra, spec.Kubelet = executor.Kubelet, executor.KubeletProgram
 	spec.Drain = kubelet.Drain{Deadline: kubelet.Duration(executor.Drain.Deadline), Then: string(executor.Drain.Then)}
 	spec.FenceAfter = kubelet.Duration(executor.FenceAfter)
 	health := executor.Health
@@ -103,9 +105,12 @@ func launchable(pools []scheduler.Pool) error {
 		if pool.Validate() != nil {
 			continue // it is refused for that; a spec of it would say the same in other words
 		}
-		spec := specOf(scheduler.Executor{Labels: pool.Labels, Taints: pool.Taints, Kubelet: pool.Kubelet, Drain: pool.Drain, Health: pool.Health})
+		spec := specOf(scheduler.Executor{Labels: pool.Labels, Taints: pool.Taints, Kubelet: pool.Kubelet, KubeletProgram: pool.KubeletProgram, Drain: pool.Drain, Health: pool.Health, FenceAfter: pool.FenceAfter})
 		spec.Node, spec.Host, spec.ProviderID = "a-1", "a", "mesos://a/a-1"
-		spec.Kubelet, spec.Kubeconfig = "/kubelet", "/kubeconfig"
+		spec.Kubeconfig = "/kubeconfig"
+		if spec.Kubelet == "" {
+			spec.Kubelet = "/kubelet"
+		}
 		if err := spec.Validate(); err != nil {
 			problems = append(problems, fmt.Errorf("pool %q: %w", pool.Name, err))
 		}

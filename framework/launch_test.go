@@ -153,3 +153,23 @@ func TestTokensTravelInMessages(t *testing.T) {
 	_, err = renderer{}.Reported([]byte(`{"version":1,"node":"workers-1"}`))
 	require.ErrorContains(t, err, "says nothing that is known")
 }
+
+// A pool may have its own kubelet; what is wrong with it is told before anything is stored.
+func TestAPoolsKubeletIsItsOwn(t *testing.T) {
+	nodes := DefaultOptions().Nodes
+	launch := aLaunch(t, nodes)
+	require.Equal(t, nodes.Kubelet, whole(launch, nodes).Kubelet)
+	launch.Node.Executor.KubeletProgram = "/opt/kubelet-1.34/kubelet"
+	require.Equal(t, "/opt/kubelet-1.34/kubelet", whole(launch, nodes).Kubelet)
+
+	pool := scheduler.DefaultPool()
+	pool.Name, pool.Resources = "workers", scheduler.Resources{CPUs: 1000, Mem: 1_024_000}
+	pool.KubeletProgram = "https://files.example/kubelet#sha256=" + strings.Repeat("0a", 32)
+	require.NoError(t, launchable([]scheduler.Pool{pool}))
+	for program, want := range map[string]string{"kubelet": "URI#sha256=HEX", "https://files.example/kubelet": "64 hexadecimal digits", "hdfs://n/kubelet#sha256=" + strings.Repeat("0a", 32): "http, https or file"} {
+		pool.KubeletProgram = program
+		err := launchable([]scheduler.Pool{pool})
+		require.ErrorContains(t, err, `pool "workers"`)
+		require.ErrorContains(t, err, want)
+	}
+}

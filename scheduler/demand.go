@@ -134,7 +134,7 @@ func (c *Core) wantedRoles(now time.Time) map[Role]bool {
 	}
 	for _, p := range c.pools {
 		for at, r := range p.returns {
-			wanted[at.Role] = wanted[at.Role] || !r.offered && (!r.overdue || now.Before(c.peek))
+			wanted[at.Role] = wanted[at.Role] || !r.overdue || now.Before(c.peek)
 		}
 	}
 	for _, w := range c.maintenance {

@@ -88,13 +88,15 @@ type Executor struct {
 	Ports    Ranges    `json:"ports,omitempty"`
 	Role     Role      `json:"role"`
 	// Resources are the overhead and the ports, entry by entry as they were taken from the offers.
-	Resources  []Resource        `json:"resources,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
-	Taints     []string          `json:"taints,omitempty"`
-	Kubelet    json.RawMessage   `json:"kubelet,omitempty"`
-	Drain      DrainPolicy       `json:"drain"`
-	Health     HealthPolicy      `json:"health"`
-	FenceAfter Duration          `json:"fenceAfter,omitempty"`
+	Resources []Resource        `json:"resources,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Taints    []string          `json:"taints,omitempty"`
+	Kubelet   json.RawMessage   `json:"kubelet,omitempty"`
+	// KubeletProgram is the pool's own; empty: Setup says which.
+	KubeletProgram string       `json:"kubeletProgram,omitempty"`
+	Drain          DrainPolicy  `json:"drain"`
+	Health         HealthPolicy `json:"health"`
+	FenceAfter     Duration     `json:"fenceAfter,omitempty"`
 	// Setup is what the framework's own options add to every executor, as text that the core does not read.
 	Setup json.RawMessage `json:"setup,omitempty"`
 }

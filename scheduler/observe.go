@@ -64,9 +64,12 @@ func (c *Core) observe(now time.Time, event Event) {
 	case OpFailed:
 		c.opFailed(now, e)
 	case Uncordoned:
-		if n := c.nodes[e.Node]; n != nil && n.Uncordon {
-			n.Uncordon, n.uncordon = false, retry{}
-			c.changed(n)
+		if n := c.nodes[e.Node]; n != nil {
+			n.uncordon = retry{}
+			if n.Uncordon {
+				n.Uncordon = false
+				c.changed(n)
+			}
 		}
 	case KubeNodeMarked:
 		c.nodeMarked(e)

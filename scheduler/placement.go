@@ -232,7 +232,7 @@ func (c *Core) launch(now time.Time, p *pool, s *supply) reason {
 			Name: name, Pool: p.Name, Agent: s.agent, Host: s.host, Address: s.addr, Version: p.Rollout.Version,
 			Tasks: []Task{{ID: first, Resources: p.Resources}}, LastTask: 1,
 			Executor: Executor{
-				Overhead: p.Overhead, Ports: p.Ports, Role: p.Role, Labels: p.Labels, Taints: p.Taints, Kubelet: p.Kubelet,
+				Overhead: p.Overhead, Ports: p.Ports, Role: p.Role, Labels: p.Labels, Taints: p.Taints, Kubelet: p.Kubelet, KubeletProgram: p.KubeletProgram,
 				Drain: p.Drain, Health: p.Health, FenceAfter: p.FenceAfter, Setup: c.config.Setup,
 			},
 			Place: s.place, Marks: Marks{Labels: p.Labels, Taints: p.Taints}, Reserved: p.Reserve,
@@ -263,6 +263,7 @@ func (c *Core) accept(now time.Time, s *supply, call Accept, cut *cutter) {
 	s.answered, s.occupant = true, c.hosts[s.host]
 	call.Agent, call.Offers = s.agent, s.offers
 	call.Unreserve = c.leftover(now, s, cut.left)
+	s.returned = len(call.Unreserve) > 0
 	c.call(call)
 }
 

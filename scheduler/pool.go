@@ -36,6 +36,8 @@ type Pool struct {
 	Taints      []string          `json:"taints,omitempty"`
 	// Kubelet holds further fields of a KubeletConfiguration; fields that decide the node's size or identity are refused.
 	Kubelet json.RawMessage `json:"kubelet,omitempty"`
+	// KubeletProgram is the pool's kubelet: a path on the agents, or URI#sha256=HEX; empty: that of the framework's options.
+	KubeletProgram string `json:"kubeletProgram,omitempty"`
 
 	Drain DrainPolicy `json:"drain"`
 	// MaxUnavailable bounds how many nodes replacements and repairs may take down at once, MaxSurge how many a rolling

@@ -18,7 +18,8 @@ const (
 
 // returning is how far a Return has come.
 type returning struct {
-	// offered: an offer of the host has come. until is when no further one is awaited; zero: not set yet.
+	// offered: an offer of the host has come. until is when no further one is awaited, since what an executor holds comes
+	// after its tasks' resources; zero: not set yet.
 	offered bool
 	until   time.Time
 	// overdue: no offer has come in time; it is looked for from time to time.
@@ -116,7 +117,7 @@ func (c *Core) giveBack(now time.Time, s *supply) bool {
 	}
 	c.call(Accept{Agent: s.agent, Offers: s.offers, Unreserve: over, Refuse: returnRefuse, Why: "no pool owns the reservations any more"})
 	c.note(Note{Agent: s.agent, Text: "gives reservations on host " + string(s.host) + " back: " + list(over)})
-	s.answered = true
+	s.answered, s.returned = true, true
 	return true
 }
 
@@ -147,7 +148,7 @@ func (c *Core) watchReturns(now time.Time, supplies []*supply) {
 			continue
 		}
 		for _, s := range supplies {
-			if r := p.returns[Return{s.host, s.role}]; r != nil && !r.offered {
+			if r := p.returns[Return{s.host, s.role}]; r != nil && (!r.offered || s.returned) {
 				r.offered, r.overdue, r.until = true, false, now.Add(returnSettle)
 			}
 		}

@@ -31,7 +31,7 @@ func (p Pool) normal() Pool {
 // launchesAs reports whether a node of both would be launched in the same way, its size aside.
 func (p Pool) launchesAs(other Pool) bool {
 	return p.Overhead == other.Overhead && slices.Equal(p.Ports, other.Ports) && p.Role == other.Role && p.Reserve == other.Reserve &&
-		bytes.Equal(p.Kubelet, other.Kubelet) && p.Health == other.Health && p.FenceAfter == other.FenceAfter &&
+		bytes.Equal(p.Kubelet, other.Kubelet) && p.KubeletProgram == other.KubeletProgram && p.Health == other.Health && p.FenceAfter == other.FenceAfter &&
 		p.Resources.GPUs == other.Resources.GPUs
 }
 
@@ -39,7 +39,7 @@ func (p Pool) launchesAs(other Pool) bool {
 func (n *node) launchedAs(p Pool) bool {
 	e := &n.Executor
 	return e.Overhead == p.Overhead && slices.Equal(e.Ports, p.Ports) && e.Role == p.Role && n.Reserved == p.Reserve &&
-		bytes.Equal(e.Kubelet, p.Kubelet) && e.Health == p.Health && e.FenceAfter == p.FenceAfter && n.Slice().GPUs == p.Resources.GPUs
+		bytes.Equal(e.Kubelet, p.Kubelet) && e.KubeletProgram == p.KubeletProgram && e.Health == p.Health && e.FenceAfter == p.FenceAfter && n.Slice().GPUs == p.Resources.GPUs
 }
 
 // outdated reports whether the node must be replaced to become what its pool's definition says.
@@ -131,7 +131,11 @@ func (c *Core) failed(now time.Time, n *node, why string) {
 func (c *Core) rollBack(p *pool, why string) {
 	old := *p.Rollout.Previous
 	old.Nodes, old.Paused = p.Nodes, p.Paused
-	p.Rollout = Rollout{Version: p.Rollout.Version + 1, Restart: p.Rollout.Restart, RolledBack: why}
+	restart := p.Rollout.Restart
+	if restart == p.Rollout.Version {
+		restart = 0 // it was this version that was a restart
+	}
+	p.Rollout = Rollout{Version: p.Rollout.Version + 1, Restart: restart, RolledBack: why}
 	c.redefine(p, old)
 }
 

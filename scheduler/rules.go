@@ -121,10 +121,11 @@ func (c *Core) retire(now time.Time, n *node, cause Cause, why string) {
 	c.move(now, n, Draining, why)
 }
 
-// drainRetired asks for the drain of each retired node, again after a failure or a change of leader.
+// drainRetired asks for the drain of each retired node, again after a failure or a change of leader. A cordon that is being
+// taken away is waited for: it must not go after the drain's own was set.
 func (c *Core) drainRetired(now time.Time) {
 	for _, n := range c.active() {
-		if n.Phase == Draining && !n.drained && n.drain.due(now) {
+		if n.Phase == Draining && !n.drained && n.drain.due(now) && !n.uncordon.waiting {
 			n.drain.asked(now)
 			c.operate(Drain{
 				Node: n.Name, Host: n.Host, ProviderID: n.Name.ProviderID(c.meta.FrameworkID), Grace: time.Duration(n.Drain.Grace), Why: n.Why,

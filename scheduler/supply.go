@@ -26,6 +26,8 @@ type supply struct {
 	// refused says of each pool of the role that misses a node why it does not have it here.
 	refused  []refusal
 	answered bool
+	// returned: reservations were given back in the answer.
+	returned bool
 }
 
 // refusal is why a pool does not use a supply.

@@ -142,7 +142,7 @@ func (c *Core) callOff(now time.Time, n *node, why string) {
 	c.cancelDrain(n, why)
 	c.move(now, n, NotReady, "the drain is called off: "+why)
 	n.Cause, n.Drain, n.DrainBy, n.Uncordon = "", DrainPolicy{}, time.Time{}, true
-	n.drain, n.kill, n.uncordon, n.progress, n.overdue, n.drained = retry{}, retry{}, retry{}, DrainProgressed{}, false, false
+	n.drain, n.kill, n.progress, n.overdue, n.drained = retry{}, retry{}, DrainProgressed{}, false, false
 	c.readiness(now, n)
 }
 

@@ -28,6 +28,7 @@ func wholePool() scheduler.PoolRecord {
 	pool.Labels, pool.Annotations = map[string]string{"tier": "web"}, map[string]string{"owner": "team <a>"}
 	pool.Taints = []string{"dedicated=web:NoSchedule"}
 	pool.Kubelet = json.RawMessage(`{"maxPods":50}`)
+	pool.KubeletProgram = "/opt/kubelet-1.34/kubelet"
 	pool.Drain.Grace, pool.Drain.Then = scheduler.Duration(time.Minute), scheduler.Wait
 	pool.MaxSurge, pool.Paused, pool.KillSelection = 2, true, scheduler.FewestPods
 	return scheduler.PoolRecord{
@@ -54,7 +55,7 @@ func wholeNode() scheduler.Node {
 					{Role: "k8s", Dynamic: true, Principal: "p", Labels: []scheduler.Label{{Key: "node", Value: "workers-1"}, {Key: "x"}}},
 				}},
 			},
-			Labels: pool.Labels, Taints: pool.Taints, Kubelet: pool.Kubelet, Drain: pool.Drain, Health: pool.Health,
+			Labels: pool.Labels, Taints: pool.Taints, Kubelet: pool.Kubelet, KubeletProgram: pool.KubeletProgram, Drain: pool.Drain, Health: pool.Health,
 			FenceAfter: pool.FenceAfter, Setup: json.RawMessage(`{"executor":"/bin/k8s-executor"}`),
 		},
 		Place: scheduler.Place{Attributes: []scheduler.Attribute{{Name: "rack", Value: "r7"}}, Region: "eu", Zone: "a"},

@@ -341,6 +341,12 @@ func unblocks(ctx context.Context, t *testing.T, w world, client *api.Client) {
 	}, metav1.CreateOptions{})
 	assert.NoError(t, err)
 	op := scheduler.Drain{Node: "w-1", Host: scheduler.Hostname(node.Name), ProviderID: node.Spec.ProviderID}
+	for ctx.Err() == nil { // the controller counts the pods of a new budget a moment later
+		seen, err := budgets.Get(ctx, node.Name, metav1.GetOptions{})
+		if err == nil && seen.Status.ObservedGeneration > 0 && seen.Status.CurrentHealthy == 1 {
+			break
+		}
+	}
 	var once sync.Once
 	performs(ctx, t, client, op, func(p scheduler.DrainProgressed) {
 		if len(p.Blocked) > 0 {

@@ -35,7 +35,7 @@ func rollingChange(t *testing.T) {
 		"labels":      map[string]any{"example.com/generation": "second"},
 		"annotations": map[string]any{"example.com/owner": "operators"},
 	})
-	require.Contains(t, order(t, "apply", "-f", file, "--dry-run"), "version 2")
+	require.Contains(t, order(t, "apply", "-f", file, "--dry-run"), "is replaced in turn: maxUnavailable 1")
 	_, err := attempt(t, "apply", "-f", file, "--wait")
 	require.ErrorContains(t, err, "paused with 3 nodes to go")
 	for _, n := range before {

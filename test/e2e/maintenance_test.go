@@ -25,6 +25,7 @@ func maintenanceIsObeyed(t *testing.T) {
 	budget(t, "stays", 5)
 	watching := observe(t, "stays")
 	first, second := before[0], before[1]
+	t.Cleanup(func() { require.NoError(t, shared.ScheduleMaintenance(context.Background(), time.Time{})) })
 	inHalfAnHour := time.Now().Add(30 * time.Minute)
 	require.NoError(t, shared.ScheduleMaintenance(t.Context(), inHalfAnHour, string(first.Host)))
 	planned := time.Now()
