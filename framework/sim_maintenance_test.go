@@ -78,7 +78,9 @@ func (h *simHost) beginMaintenance() {
 	h.w.logf("!!! the maintenance of host %s begins", h.name)
 	h.down = true
 	h.w.master.rescind(a)
-	a.status = simRemoved
+	if a.status != simMarkedGone {
+		a.status = simRemoved
+	}
 	a.forgetTasks(scheduler.TaskLost, "REASON_SLAVE_REMOVED", "the machine is DOWN")
 	a.shutExecutors()
 	h.w.later(h.lasts, h.lasts, h.endMaintenance)

@@ -135,6 +135,11 @@ func (o *simObserver) retires(l *simLeader, before scheduler.Node) {
 			all++
 		}
 	}
+	for _, other := range o.retired { // one whose host goes down anyway may have been retired after this one
+		if now := o.w.record(other.Name); other.Pool == p.Name && other.Phase == scheduler.Ready && now != nil && o.lastMoment(*now) {
+			ready++
+		}
+	}
 	wanted := int(p.Nodes)
 	if p.Nodes == scheduler.All {
 		wanted = all // less those that are given up, and those that are launched just now
