@@ -82,7 +82,7 @@ type Core struct {
 	// What this Step has changed and must save.
 	dirtyMeta  bool
 	dirtyPools map[PoolName]bool
-	dirtyNodes map[NodeName]bool
+	dirtyNodes map[int64]NodeName // by their numbers
 
 	// unsettled holds the nodes that rules visit (census.go); counted: the tallies of the pools are up to date.
 	unsettled []*node
@@ -94,6 +94,7 @@ type Core struct {
 type pool struct {
 	PoolRecord
 	constraints []constraint // compiled
+	sizes       string       // of a node, for people
 	// tally counts the pool's nodes, of which settled ones are not visited (census.go).
 	tally    tally
 	settled  int
@@ -177,7 +178,7 @@ func New(config Config, saved State) (*Core, error) {
 		strays:      map[Hostname]*retry{},
 		requests:    map[string]*request{},
 		dirtyPools:  map[PoolName]bool{},
-		dirtyNodes:  map[NodeName]bool{},
+		dirtyNodes:  map[int64]NodeName{},
 	}
 	if saved.Meta.Teardown == TornDown && saved.Meta.FrameworkID == "" {
 		return nil, fmt.Errorf("the framework was torn down by an operator's command; to begin anew, delete what is saved")
@@ -211,7 +212,7 @@ func newPool(record PoolRecord) *pool {
 	record.Pool = record.Pool.normal()
 	record.Rollout.Version = max(record.Rollout.Version, 1)
 	p := &pool{
-		PoolRecord: record, constraints: compile(record.Constraints), edits: 1,
+		PoolRecord: record, constraints: compile(record.Constraints), sizes: record.sizes(), edits: 1,
 		awaited: map[Hostname]time.Time{}, returns: map[Return]*returning{},
 	}
 	for _, r := range record.Returns {
@@ -250,7 +251,9 @@ func (c *Core) add(n *node) {
 	n.pool = c.pools[n.Pool]
 	c.nodes[n.Name], c.hosts[n.Host] = n, n
 	c.agents[n.Agent] = n
-	c.tokens[c.tokenID(n)] = n
+	if c.config.JoinByToken {
+		c.tokens[c.tokenID(n)] = n
+	}
 	c.order = append(c.order, n)
 	n.unsettled, c.unsettled, c.unsorted, c.counted = true, append(c.unsettled, n), true, false
 }
@@ -289,7 +292,8 @@ func (c *Core) save() {
 			c.plan.Save = append(c.plan.Save, DeletePool{name})
 		}
 	}
-	for _, name := range slices.SortedFunc(maps.Keys(c.dirtyNodes), compareNumbers) {
+	for _, number := range slices.Sorted(maps.Keys(c.dirtyNodes)) {
+		name := c.dirtyNodes[number]
 		if n := c.nodes[name]; n != nil {
 			c.plan.Save = append(c.plan.Save, PutNode{n.Node})
 		} else {
@@ -313,7 +317,7 @@ func (c *Core) move(now time.Time, n *node, to Phase, why string) {
 
 // changed marks a node's record to be saved.
 func (c *Core) changed(n *node) {
-	c.dirtyNodes[n.Name] = true
+	c.dirtyNodes[n.number] = n.Name
 	c.touch(n)
 }
 
@@ -333,7 +337,9 @@ func (c *Core) bury(now time.Time, n *node) {
 	if c.agents[n.Agent] == n {
 		delete(c.agents, n.Agent)
 	}
-	delete(c.tokens, c.tokenID(n))
+	if c.config.JoinByToken {
+		delete(c.tokens, c.tokenID(n))
+	}
 	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
 	c.order = slices.Delete(c.order, at, at+1)
 	c.changed(n)
@@ -361,7 +367,7 @@ func (c *Core) check() {
 	if len(c.hosts) != len(c.order) || len(c.nodes) != len(c.order) {
 		panic(fmt.Sprintf("%d nodes in order, %d by name, %d by host: want the same", len(c.order), len(c.nodes), len(c.hosts)))
 	}
-	for name := range c.dirtyNodes {
+	for _, name := range c.dirtyNodes {
 		n := c.nodes[name]
 		switch {
 		case n == nil: // buried

@@ -79,7 +79,7 @@ func (c *Core) clone() *Core {
 	copied.requests = cloneValues(c.requests)
 	copied.orphans, copied.strays = cloneValues(c.orphans), cloneValues(c.strays)
 	copied.maintenance = cloneValues(c.maintenance)
-	copied.dirtyPools, copied.dirtyNodes, copied.dirtyMeta = map[PoolName]bool{}, map[NodeName]bool{}, false
+	copied.dirtyPools, copied.dirtyNodes, copied.dirtyMeta = map[PoolName]bool{}, map[int64]NodeName{}, false
 	copied.acks, copied.offers, copied.inverse, copied.leaving = nil, nil, nil, nil
 	return &copied
 }

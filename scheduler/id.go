@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -34,7 +33,7 @@ type (
 
 // nodeName is the name of the node with the given number.
 func nodeName(pool PoolName, number int64) NodeName {
-	return NodeName(fmt.Sprintf("%s-%d", pool, number))
+	return NodeName(string(pool) + "-" + strconv.FormatInt(number, 10))
 }
 
 // Number is the number in a node's name, unique over all pools; ok is false if this is not a name of ours.
@@ -55,7 +54,7 @@ func (n NodeName) Number() (number int64, ok bool) {
 func (n NodeName) Executor() ExecutorID { return ExecutorID(n) }
 
 // Task is the node's task with the given number, counted from one.
-func (n NodeName) Task(number int) TaskID { return TaskID(fmt.Sprintf("%s.%d", n, number)) }
+func (n NodeName) Task(number int) TaskID { return TaskID(string(n) + "." + strconv.Itoa(number)) }
 
 // Node is the node that the task belongs to; ok is false if this is not a task name of ours.
 func (t TaskID) Node() (node NodeName, ok bool) {
@@ -74,5 +73,5 @@ func (t TaskID) Node() (node NodeName, ok bool) {
 // ProviderID is what the Kubernetes Node of this launch carries in spec.providerID: it is immutable, so that an object
 // left by an earlier launch on the same host cannot be taken for this one.
 func (n NodeName) ProviderID(framework FrameworkID) string {
-	return fmt.Sprintf("mesos://%s/%s", framework, n)
+	return "mesos://" + string(framework) + "/" + string(n)
 }

@@ -37,7 +37,9 @@ func (c *Core) placeMissing(now time.Time) {
 	c.judgeLost(now)
 	c.count(now)
 	blocked := c.orphanAgents()
-	for _, s := range supplies {
+	room := make([]refusal, len(supplies)*len(c.pools)) // of all supplies, in one piece
+	for i, s := range supplies {
+		s.refused = room[i*len(c.pools) : i*len(c.pools) : (i+1)*len(c.pools)]
 		c.look(s, blocked)
 		s.answered = s.occupant != nil && c.grow(now, s)
 	}
@@ -134,6 +136,23 @@ type candidate struct {
 	cpus, mem Amount
 }
 
+// compare orders the candidates of a group: the ones to launch on first are first. It is called so often that it looks at no
+// more than it must.
+func (a candidate) compare(b candidate) int {
+	switch {
+	case a.own != b.own:
+		return byTruth(b.own, a.own)
+	case a.shared != b.shared:
+		return byTruth(a.shared, b.shared)
+	case a.cpus != b.cpus:
+		return cmp.Compare(a.cpus, b.cpus)
+	case a.mem != b.mem:
+		return cmp.Compare(a.mem, b.mem)
+	default:
+		return cmp.Compare(a.agent, b.agent)
+	}
+}
+
 // choose launches up to missing nodes: first where the pool has its own reservations, then in the zone (or group) that has
 // the fewest of the pool's nodes, there on an agent that offers to no other role, on the one that has the least to spare,
 // and by the agent's ID where all is equal.
@@ -147,9 +166,7 @@ func (c *Core) choose(now time.Time, p *pool, fit []*supply, missing int) {
 		groups[group] = append(groups[group], one)
 	}
 	for _, group := range groups {
-		slices.SortFunc(group, func(a, b candidate) int {
-			return cmp.Or(byTruth(b.own, a.own), byTruth(a.shared, b.shared), cmp.Compare(a.cpus, b.cpus), cmp.Compare(a.mem, b.mem), cmp.Compare(a.agent, b.agent))
-		})
+		slices.SortFunc(group, candidate.compare)
 	}
 	counts := map[string]int{}
 	for _, n := range c.order {
@@ -248,12 +265,12 @@ func (c *Core) launch(now time.Time, p *pool, s *supply) reason {
 	c.add(n)
 	delete(p.awaited, n.Host)
 	c.changed(n)
-	c.note(Note{Node: name, Pool: p.Name, Agent: s.agent, Text: fmt.Sprintf("Launching on host %s: %s for pods, %s for executor and kubelet", s.host, p.Resources, p.Overhead)})
+	c.note(Note{Node: name, Pool: p.Name, Agent: s.agent, Text: "Launching on host " + string(s.host) + ": " + p.sizes})
 	c.accept(now, s, Accept{
 		Reserve:  append(reserveTask, reserveExecutor...),
 		Launches: []Launch{{Node: n.Node, Task: first, ProviderID: name.ProviderID(c.meta.FrameworkID), TaskResources: task}},
 		Refuse:   c.config.RefuseIdle,
-		Why:      fmt.Sprintf("pool %s misses a node", p.Name),
+		Why:      "pool " + string(p.Name) + " misses a node",
 	}, cut)
 	return reason{}
 }
@@ -269,10 +286,13 @@ func (c *Core) accept(now time.Time, s *supply, call Accept, cut *cutter) {
 
 // remember keeps the last reasons for status.
 func (c *Core) remember(now time.Time, supplies []*supply) {
+	if len(c.refusals) == 0 {
+		c.refusals = make(map[offeredTo]refused, len(supplies))
+	}
 	for _, s := range supplies {
 		at := offeredTo{s.agent, s.role}
 		if len(s.refused) > 0 && !s.answered {
-			c.refusals[at] = refused{now, s.host, s.refused}
+			c.refusals[at] = refused{now, s.host, slices.Clone(s.refused)} // not to keep the room of all
 		} else if len(c.refusals) > 0 {
 			delete(c.refusals, at)
 		}

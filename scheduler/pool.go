@@ -207,6 +207,11 @@ func DefaultPool() Pool {
 	}
 }
 
+// sizes says what a node of the pool takes, for people.
+func (p Pool) sizes() string {
+	return fmt.Sprintf("%s for pods, %s for executor and kubelet", p.Resources, p.Overhead)
+}
+
 // footprint is everything that one node of the pool takes from its agent.
 func (p Pool) footprint() Resources { return p.Resources.Plus(p.Overhead) }
 

@@ -46,9 +46,3 @@ func backoff(attempts int) time.Duration {
 }
 
 func byNumber(a, b *node) int { return cmp.Compare(a.number, b.number) }
-
-func compareNumbers(a, b NodeName) int {
-	x, _ := a.Number()
-	y, _ := b.Number()
-	return cmp.Compare(x, y)
-}

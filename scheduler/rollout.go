@@ -156,7 +156,7 @@ func (c *Core) define(p *pool, definition Pool) {
 func (c *Core) redefine(p *pool, definition Pool) {
 	c.freed = c.freed || definition.Nodes == All || definition.Nodes > p.Nodes || !reflect.DeepEqual(definition.Constraints, p.Constraints)
 	p.Pool = definition
-	p.constraints = compile(definition.Constraints)
+	p.constraints, p.sizes = compile(definition.Constraints), definition.sizes()
 	p.edits++
 	p.guarded = false
 	c.dirtyPools[p.Name] = true

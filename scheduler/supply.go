@@ -131,9 +131,10 @@ func (s *supply) cutter(p *pool, framework FrameworkID) *cutter {
 	return c
 }
 
-// take takes the amounts, entry by entry. why says what is short, and then nothing has been taken; empty: nothing is.
+// take takes the amounts, entry by entry. why says what is short, and then the cutter is of no use any more; empty: nothing
+// is.
 func (c *cutter) take(want Resources) (taken []Resource, why string) {
-	before := slices.Clone(c.left)
+	taken = make([]Resource, 0, 4)
 	for _, need := range want.named() {
 		missing := need.amount
 		for _, from := range [...]share{own, reserved, unreserved} {
@@ -150,7 +151,6 @@ func (c *cutter) take(want Resources) (taken []Resource, why string) {
 			}
 		}
 		if missing > 0 {
-			c.left = before
 			return nil, fmt.Sprintf("%s short of %s", need.name, missing)
 		}
 	}
