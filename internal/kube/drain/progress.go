@@ -190,6 +190,8 @@ func (l *ledger) blocked(e *entry, now, silent time.Time) *Blocked {
 		b.Cause = ByNamespace
 	case e.refusal.kind == denied:
 		b.Cause = ByServer
+	case e.line == (budgetKey{}) && e.refusal.message == "":
+		return nil // the budget that refused is gone: it asks again at once
 	default:
 		b.Cause = ByBudget
 		if e.line != (budgetKey{}) {
