@@ -48,7 +48,7 @@ sim-long: ## the same, 100,000 seeds
 mutants: ## the simulation against the product, broken on purpose in one place after the other
 	$(GO) test -tags mutation ./framework -run Mutants -count 1 -v -timeout 60m
 
-bench: setup ## the benchmarks, those against the real world last
+bench: setup build ## the benchmarks, those against the real world last
 	$(GO) test -run '^$$' -bench . -benchmem ./scheduler ./internal/mesos ./zk
 	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
 
