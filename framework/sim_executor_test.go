@@ -32,6 +32,7 @@ type simExecutor struct {
 	bad             bool // its kubelet never starts
 	roomy           bool // the node is cordoned until it has shrunk
 	end             *simEnd
+	joining         simJoining
 }
 
 // simEnd is why an executor ends, and until when its drain may last; zero: for ever.
@@ -94,6 +95,9 @@ func (e *simExecutor) startKubelet() {
 		return
 	case !e.healthy && len(h.kubelets) > 0:
 		w.later(time.Second, 5*time.Second, e.startKubelet) // the host is locked by another
+		return
+	case !e.healthy && !e.mayJoin():
+		e.wantToken()
 		return
 	}
 	if !e.healthy {

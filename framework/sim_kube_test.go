@@ -14,6 +14,9 @@ type simAPI struct {
 	up    bool
 	nodes map[scheduler.Hostname]*simNode
 	pods  []*simPod
+	// tokens are bootstrap tokens by their public halves.
+	tokens   map[string]*simToken
+	requests []*simCSR
 	// showing: the watches are told in a moment.
 	showing bool
 }
@@ -40,13 +43,16 @@ type simPod struct {
 var simBudgets = [...]struct{ pods, ready int }{{6, 4}, {2, 2}, {5, 0}}
 
 func newSimAPI(w *simWorld) *simAPI {
-	a := &simAPI{w: w, up: true, nodes: map[scheduler.Hostname]*simNode{}}
+	a := &simAPI{w: w, up: true, nodes: map[scheduler.Hostname]*simNode{}, tokens: map[string]*simToken{}}
 	for app, budget := range simBudgets {
 		for range budget.pods {
 			a.pods = append(a.pods, &simPod{app: app, needs: scheduler.Resources{CPUs: 200, Mem: 200_000}})
 		}
 	}
 	w.later(time.Second, time.Second, a.schedule)
+	if w.joins {
+		w.later(time.Minute, time.Minute, a.forge)
+	}
 	return a
 }
 
@@ -111,6 +117,10 @@ func (a *simAPI) register(e *simExecutor) {
 	if !e.healthy {
 		return
 	}
+	if a.w.joins && !e.joining.joined {
+		a.join(e)
+		return
+	}
 	if !a.up {
 		a.w.later(time.Second, 5*time.Second, func() { a.register(e) })
 		return
@@ -123,6 +133,7 @@ func (a *simAPI) register(e *simExecutor) {
 		n = &simNode{marks: scheduler.Marks{Labels: maps.Clone(e.marks.Labels), Taints: slices.Clone(e.marks.Taints)}}
 		n.Host, n.ProviderID, n.UID, n.Created = h.name, e.provider, scheduler.UID(a.w.fresh("uid")), a.w.now
 		n.AllocatableCPU, n.AllocatableMem = int64(e.slice.CPUs), e.slice.MemBytes()
+		n.Starting = a.w.joins
 		a.nodes[h.name] = n
 	}
 	n.lease = time.Time{}
@@ -201,4 +212,5 @@ func (l *simLeader) look() {
 		l.synced = true
 		l.tell(scheduler.KubeSynced{})
 	}
+	l.lookAtRequests()
 }

@@ -46,8 +46,10 @@ type simLeader struct {
 
 	known  map[scheduler.Hostname]scheduler.KubeNode // what its watch has told
 	synced bool
-	drains map[scheduler.NodeName]*simDrain
-	offers map[scheduler.OfferID]bool // delivered, not answered yet
+	// requests are those for certificates that its watch has told, and not as settled.
+	requests map[string]bool
+	drains   map[scheduler.NodeName]*simDrain
+	offers   map[scheduler.OfferID]bool // delivered, not answered yet
 }
 
 // elect lets a standby lead: it loads what is saved, subscribes, and watches Kubernetes.
@@ -55,6 +57,7 @@ func (w *simWorld) elect() {
 	epoch, state := w.store.load()
 	config := scheduler.DefaultConfig()
 	config.Principal, config.Setup = simPrincipal, simSetup
+	config.JoinByToken = w.joins
 	core, err := scheduler.New(config, state)
 	if err != nil && state.Meta.Teardown == scheduler.TornDown {
 		w.logf("--- no leader any more: %v", err)
@@ -65,7 +68,7 @@ func (w *simWorld) elect() {
 	}
 	l := &simLeader{
 		w: w, epoch: epoch, framework: state.Meta.FrameworkID, roles: map[scheduler.Role]bool{},
-		known: map[scheduler.Hostname]scheduler.KubeNode{}, drains: map[scheduler.NodeName]*simDrain{}, offers: map[scheduler.OfferID]bool{},
+		known: map[scheduler.Hostname]scheduler.KubeNode{}, requests: map[string]bool{}, drains: map[scheduler.NodeName]*simDrain{}, offers: map[scheduler.OfferID]bool{},
 	}
 	for _, role := range roles(state.Pools) {
 		l.roles[scheduler.Role(role)] = true

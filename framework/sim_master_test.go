@@ -205,6 +205,8 @@ func (m *simMaster) perform(call scheduler.Call) {
 		m.kill(c)
 	case scheduler.TellDrained:
 		m.message(c)
+	case scheduler.SendToken:
+		m.token(c)
 	case scheduler.Reconcile:
 		m.reconcile(c)
 	case scheduler.AcceptInverse:

@@ -50,6 +50,10 @@ var mutants = []mutant{
 	{"labels are as the pool says", "its pool wants", "../scheduler/rollout.go", "if n.marked == n.pool.edits ||", "if n.marked == n.pool.edits || n.Phase == Ready && n.Version > 1 ||"},
 	{"nothing is called when there is nothing to do", "not quiet", "../scheduler/core.go", "RefuseIdle:     time.Hour,", "RefuseIdle:     time.Minute,"},
 	{"a dry run changes nothing", "dry run", "../scheduler/obey.go", "if e.DryRun {", "if e.DryRun && c.connected && len(c.order)%2 == 0 {"},
+	{"no token is left", "bootstrap token .* is left", "../scheduler/admit.go", "\t\tc.revokeToken(now, n)\n", ""},
+	{"nobody gets a certificate in the name of a node", "the forged request", "../scheduler/certificate.go", "f.equal(\"commonName\", r.CommonName, m.user())", "_ = m.user()"},
+	{"a token is good for one node only", "the forged request", "../scheduler/certificate.go", "f.equal(\"username\", r.Username, user)", "_ = user"},
+	{"no starting taint is left", "starting taint", "../scheduler/admit.go", "n.identity.welcome.waiting = false\n\t}\n}", "}\n}"},
 	{"an agent is named in each question", ".", "../scheduler/rules.go", "TaskAt{task.ID, n.Agent}", "TaskAt{task.ID, \"\"}"},
 }
 

@@ -21,6 +21,9 @@ type simObserver struct {
 	// retired are the records, as they were, of nodes whose end begins in the Save that is looked at.
 	retired []scheduler.Node
 	born    map[scheduler.NodeName]bool // recorded by this Save
+	// unseen are nodes that were given up when their agent had been replaced and no kubelet had registered. If one does after
+	// all, nobody could have known: the executor that an agent has left ends by itself.
+	unseen map[scheduler.NodeName]bool
 	// busy is when something was last called, done or saved, reconciliation aside.
 	busy    time.Time
 	what    any
@@ -32,7 +35,7 @@ func newSimObserver(w *simWorld) *simObserver {
 		w: w, updates: map[scheduler.UpdateID]scheduler.TaskUpdated{}, tasks: map[scheduler.TaskID]bool{},
 		open: map[*simLeader]map[scheduler.OfferID]bool{}, began: map[*simLeader]time.Time{},
 		again: map[scheduler.OfferID]bool{},
-		born:  map[scheduler.NodeName]bool{},
+		born:  map[scheduler.NodeName]bool{}, unseen: map[scheduler.NodeName]bool{},
 	}
 }
 
@@ -245,6 +248,9 @@ func (o *simObserver) squeezed(e *simExecutor, t *simTask) {
 func (o *simObserver) forgets(op scheduler.ForgetKubeNode, n *simNode) {
 	e := o.host(op.Host).live()
 	if e == nil || e.provider != n.ProviderID || e.agent.status == simMarkedGone {
+		return
+	}
+	if o.unseen[op.Node] {
 		return
 	}
 	o.w.violated("the Node object of %s is deleted while its kubelet lives: %s", op.Node, op.Why)

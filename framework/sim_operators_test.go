@@ -176,6 +176,7 @@ func (o *simOperators) goOn() {
 	if l.dead {
 		return
 	}
+	o.endAskers()
 	for len(o.removed) > 0 {
 		o.ask(l, o.again(), false)
 	}

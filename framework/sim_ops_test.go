@@ -84,7 +84,7 @@ func (a *simAPI) result(op scheduler.Op) scheduler.Event {
 		}
 		return scheduler.PodsCounted{Pool: o.Pool, Pods: counted}
 	default:
-		panic(fmt.Sprintf("an operation of type %T is new to the simulation", op))
+		return a.admit(op)
 	}
 }
 

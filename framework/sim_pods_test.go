@@ -48,7 +48,7 @@ func (a *simAPI) schedule() {
 		}
 		var free []*simNode
 		for _, host := range simSorted(a.nodes) {
-			if n := a.nodes[host]; n.Ready && !n.Unschedulable && a.room(n).CPUs >= p.needs.CPUs {
+			if n := a.nodes[host]; n.Ready && !n.Unschedulable && !n.Starting && a.room(n).CPUs >= p.needs.CPUs {
 				free = append(free, n)
 			}
 		}

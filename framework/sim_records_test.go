@@ -65,7 +65,7 @@ func (o *simObserver) buries(name scheduler.NodeName) {
 		if live := h.live(); e == nil && live != nil && live.node == name {
 			e = live
 		}
-		if e != nil && e.agent.status != simMarkedGone {
+		if e != nil && e.agent.status != simMarkedGone && !o.unseen[name] {
 			o.w.violated("the record of %s is deleted while its executor lives on host %s", name, h.name)
 		}
 	}
@@ -84,6 +84,9 @@ func (o *simObserver) node(next scheduler.Node) {
 		o.born[next.Name] = true
 	case before.Phase != scheduler.Draining && next.Phase == scheduler.Draining:
 		o.retired = append(o.retired, *before)
+	case before.Phase == scheduler.Unreachable && next.Phase == scheduler.Gone:
+		e := o.host(next.Host).live()
+		o.unseen[next.Name] = e != nil && e.node == next.Name && e.object() == nil && e.agent != e.agent.host.agent
 	}
 }
 

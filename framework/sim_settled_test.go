@@ -22,6 +22,7 @@ func (o *simObserver) settled() {
 	for _, host := range simSorted(w.api.nodes) {
 		o.objectOwned(w.api.nodes[host])
 	}
+	o.joined()
 }
 
 // ended is what must hold some time after an operator's command to end everything: nothing is left.
@@ -35,6 +36,7 @@ func (o *simObserver) ended() {
 	case len(w.store.nodes)+len(w.store.pools)+len(w.api.nodes) > 0:
 		w.violated("%d nodes and %d pools are recorded and %d Node objects are there after the end of everything", len(w.store.nodes), len(w.store.pools), len(w.api.nodes))
 	}
+	o.joined()
 	for _, h := range w.hosts {
 		o.nothingLeft(h)
 		if len(h.agent.executors) > 0 {

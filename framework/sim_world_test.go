@@ -24,6 +24,8 @@ type simWorld struct {
 	// faulty: calls, events and processes may get lost. faults counts what went wrong so far.
 	faulty bool
 	faults int
+	// joins: nodes join by token.
+	joins bool
 
 	store     *simStore
 	master    *simMaster
@@ -42,7 +44,7 @@ var simStart = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 type violation string
 
 func newSimWorld(seed uint64, read bool) *simWorld {
-	w := &simWorld{rand: rand.New(rand.NewPCG(seed, 1)), now: simStart, faulty: true}
+	w := &simWorld{rand: rand.New(rand.NewPCG(seed, 1)), now: simStart, faulty: true, joins: seed%3 == 0}
 	if read {
 		w.transcript = &strings.Builder{}
 	}

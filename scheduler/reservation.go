@@ -148,12 +148,24 @@ func (c *Core) watchReturns(now time.Time, supplies []*supply) {
 			continue
 		}
 		for _, s := range supplies {
-			if r := p.returns[Return{s.host, s.role}]; r != nil && (!r.offered || s.returned) {
+			r := p.returns[Return{s.host, s.role}]
+			switch {
+			case r == nil:
+			case c.holds(now, p, s):
+				*r = returning{} // until the pool misses nothing any more, here or elsewhere
+			case !r.offered || s.returned:
 				r.offered, r.overdue, r.until = true, false, now.Add(returnSettle)
 			}
 		}
 		p.Returns = slices.DeleteFunc(p.Returns, func(at Return) bool { return c.returned(now, p, at) })
 	}
+}
+
+// holds reports whether a supply has what the pool has reserved, does not use, and keeps.
+func (c *Core) holds(now time.Time, p *pool, s *supply) bool {
+	return c.keeps(now, p.Name, s) && slices.ContainsFunc(s.resources, func(r Resource) bool {
+		return ownedBy(c.meta.FrameworkID, &r) == p.Name && (r.Amount > 0 || len(r.Ranges) > 0)
+	})
 }
 
 // returned reports whether a host is not watched any more.

@@ -63,7 +63,7 @@ func (c *Core) resizeNodes(now time.Time) {
 		if n.resizes() && n.resize.pending == "" && !n.shrinks() {
 			c.resizeNode(now, n)
 		}
-		if n.shrinks() && !n.retired() && n.Phase != Gone && c.connected && n.resize.kill.due(now) {
+		if n.shrinks() && n.Phase != Stopping && n.Phase != Gone && c.connected && n.resize.kill.due(now) {
 			grace := time.Duration(n.pool.Drain.Deadline)
 			n.resize.kill.tried(now.Add(grace))
 			for _, t := range n.Tasks {

@@ -78,6 +78,7 @@ func (c *Core) nodeWake(a *alarm, n *node) {
 		a.at(n.lostAt())
 	case Draining:
 		a.at(n.DrainBy)
+		a.at(n.resize.kill.next)
 		a.at(n.drain.next)
 	case Stopping:
 		a.at(n.kill.next)
