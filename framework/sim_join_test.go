@@ -241,19 +241,6 @@ func (o *simObserver) welcomes(op scheduler.WelcomeNode, n *simNode) {
 	}
 }
 
-// endAskers ends the executors that ask for a token in vain, as the alarm lets an operator do: their node has joined, and a task
-// that met the end of its executor has started another one, which has no certificate.
-func (o *simOperators) endAskers() {
-	for _, h := range o.w.hosts {
-		for _, e := range slices.Clone(h.agent.executors) {
-			if e.alive && e.joining.asking && e.object() != nil {
-				o.w.logf("operator ends executor %s: it asks for a token in vain", e.id)
-				e.crash(scheduler.TaskFailed, "Executor terminated")
-			}
-		}
-	}
-}
-
 // joined: no token is left, no request of a kubelet that lives waits, and no Node has the starting taint.
 func (o *simObserver) joined() {
 	a := o.w.api

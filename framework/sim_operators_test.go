@@ -176,7 +176,6 @@ func (o *simOperators) goOn() {
 	if l.dead {
 		return
 	}
-	o.endAskers()
 	for len(o.removed) > 0 {
 		o.ask(l, o.again(), false)
 	}

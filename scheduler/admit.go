@@ -28,8 +28,8 @@ type request struct {
 
 // tokenID is the public half of a node's token. It follows from the node's name, so that every leader knows the token of every
 // node: it can be replaced and revoked by one who did not issue it, and read by nobody.
-func (c *Core) tokenID(n *node) string {
-	sum := sha256.Sum256([]byte(n.Name.ProviderID(c.meta.FrameworkID)))
+func (c *Core) tokenID(name NodeName) string {
+	sum := sha256.Sum256([]byte(name.ProviderID(c.meta.FrameworkID)))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:6]
 }
 
@@ -42,11 +42,14 @@ func (c *Core) observeIdentity(now time.Time, event Event) {
 	case TokenWanted:
 		c.tokenWanted(e)
 	case TokenIssued:
-		if n := c.nodes[e.Node]; n != nil {
-			c.touch(n)
-			n.identity.token, n.identity.until, n.identity.issued = e.Token, now.Add(TokenLife), true
-			n.identity.issue = retry{}
+		n := c.nodes[e.Node]
+		if n == nil { // it was buried meanwhile
+			c.operate(RevokeToken{Node: e.Node, ID: c.tokenID(e.Node), Why: "its node is over"})
+			break
 		}
+		c.touch(n)
+		n.identity.token, n.identity.until, n.identity.issued = e.Token, now.Add(TokenLife), true
+		n.identity.issue = retry{}
 	case TokenRevoked:
 		if n := c.nodes[e.Node]; n != nil {
 			n.identity.token, n.identity.issued, n.identity.revoke = "", false, retry{}
@@ -128,7 +131,7 @@ func (c *Core) grantToken(now time.Time, n *node) {
 	case i.issue.due(now):
 		i.issue.tried(now)
 		i.issue.waiting = true
-		c.operate(IssueToken{Node: n.Name, Host: n.Host, ID: c.tokenID(n), Why: "its executor asks for one"})
+		c.operate(IssueToken{Node: n.Name, Host: n.Host, ID: c.tokenID(n.Name), Why: "its executor asks for one"})
 	}
 }
 
@@ -152,7 +155,7 @@ func (c *Core) revokeToken(now time.Time, n *node) {
 	if i.revoke.due(now) {
 		i.revoke.tried(now)
 		i.revoke.waiting = true
-		c.operate(RevokeToken{Node: n.Name, ID: c.tokenID(n), Why: why})
+		c.operate(RevokeToken{Node: n.Name, ID: c.tokenID(n.Name), Why: why})
 	}
 }
 
@@ -203,7 +206,7 @@ func (c *Core) claimed(r CertificateRequest) *node {
 
 func (c *Core) member(n *node) member {
 	return member{
-		node: n.Name, host: n.Host, address: n.Address, tokenUser: tokenUserPrefix + c.tokenID(n),
+		node: n.Name, host: n.Host, address: n.Address, tokenUser: tokenUserPrefix + c.tokenID(n.Name),
 		joined: c.registered(n), over: n.Phase == Gone,
 	}
 }

@@ -125,6 +125,8 @@ type node struct {
 	asked int
 	// agentLost: Mesos's last word of its task was that it cannot say.
 	agentLost bool
+	// executorOver: the executor has ended, and the updates of its tasks follow; a further task would start another.
+	executorOver bool
 	// successor is the agent that the host offers under since the node's own was lost; empty: there is none.
 	successor AgentID
 	// leaving says why the agent or the executor ends the node without us; empty: it does not.
@@ -252,7 +254,7 @@ func (c *Core) add(n *node) {
 	c.nodes[n.Name], c.hosts[n.Host] = n, n
 	c.agents[n.Agent] = n
 	if c.config.JoinByToken {
-		c.tokens[c.tokenID(n)] = n
+		c.tokens[c.tokenID(n.Name)] = n
 	}
 	c.order = append(c.order, n)
 	n.unsettled, c.unsettled, c.unsorted, c.counted = true, append(c.unsettled, n), true, false
@@ -338,7 +340,7 @@ func (c *Core) bury(now time.Time, n *node) {
 		delete(c.agents, n.Agent)
 	}
 	if c.config.JoinByToken {
-		delete(c.tokens, c.tokenID(n))
+		delete(c.tokens, c.tokenID(n.Name))
 	}
 	at, _ := slices.BinarySearchFunc(c.order, n, byNumber)
 	c.order = slices.Delete(c.order, at, at+1)

@@ -291,6 +291,9 @@ func (c *Core) taskLost(now time.Time, n *node, e TaskUpdated) {
 // taskAlive: the task is there.
 func (c *Core) taskAlive(now time.Time, n *node, e TaskUpdated) {
 	n.agentLost, n.successor = false, ""
+	if e.Update != "" { // its executor's own word
+		n.executorOver = false
+	}
 	if e.State == TaskKilling || e.Reason == "REASON_AGENT_DRAINING" {
 		c.leaves(n, describe(e))
 	}

@@ -8,6 +8,9 @@ const WrongProgram = 87
 
 // executorEnded notes the end of an executor, which proves nothing about its tasks.
 func (c *Core) executorEnded(e ExecutorEnded) {
+	if n := c.nodes[NodeName(e.Executor)]; n != nil && n.Agent == e.Agent {
+		n.executorOver = true
+	}
 	note := Note{
 		Node: NodeName(e.Executor), Agent: e.Agent,
 		Text: fmt.Sprintf("the executor ended (wait status %d); its tasks' updates follow", e.Status),

@@ -51,7 +51,7 @@ func (n *node) resizes() bool {
 	if !n.pool.rolls() || (n.Phase != Ready && n.Phase != NotReady) {
 		return false
 	}
-	return n.leaving == "" && n.Slice() != n.pool.Resources && !n.outdated()
+	return n.leaving == "" && !n.executorOver && n.Slice() != n.pool.Resources && !n.outdated()
 }
 
 // resizeNodes ends tasks of nodes that are to shrink, in turn, and notices those that wait too long to grow.
@@ -165,6 +165,7 @@ func (c *Core) taskOver(now time.Time, n *node, at int, e TaskUpdated) {
 	c.counted = false
 	note := Note{Node: n.Name, Pool: n.Pool, Agent: n.Agent, Task: e.Task, Text: fmt.Sprintf("%s; the node has %s now", describe(e), n.Slice())}
 	n.resize.waits = ""
+	n.executorOver = n.executorOver || e.Reason == "REASON_EXECUTOR_TERMINATED"
 	if n.resize.pending == e.Task {
 		// Mesos refuses a task whose executor is not the running one, byte by byte, and would refuse the next.
 		n.resize = resizing{since: now, stuck: e.State == TaskError}

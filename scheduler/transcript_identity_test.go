@@ -40,8 +40,7 @@ func (c command) certificateRequest() CertificateRequest {
 		r.Kind, r.Usages = ServingCertificate, []string{"digital signature", "server auth"}
 	}
 	if name, is := strings.CutPrefix(r.Username, "TOKEN-"); is {
-		n := &node{Node: Node{Name: NodeName(name)}}
-		r.Username = tokenUserPrefix + (&Core{meta: Meta{FrameworkID: "fw-1"}}).tokenID(n)
+		r.Username = tokenUserPrefix + (&Core{meta: Meta{FrameworkID: "fw-1"}}).tokenID(NodeName(name))
 		r.Groups = []string{"system:bootstrappers", BootstrapGroup}
 	}
 	if org := c.options("org"); org != nil {
