@@ -128,7 +128,9 @@ func (o *simObserver) retires(l *simLeader, before scheduler.Node) {
 		case scheduler.Ready:
 			ready++
 		case scheduler.Draining, scheduler.Stopping:
-			leaving++
+			if !o.lastMoment(other) {
+				leaving++
+			}
 		case scheduler.Unreachable:
 			if !o.w.now.Before(other.Since.Add(time.Duration(p.Unreachable.After))) {
 				continue
