@@ -142,7 +142,7 @@ func (c *Core) revokeToken(now time.Time, n *node) {
 	switch {
 	case !i.issued:
 		return
-	case n.retired():
+	case n.Phase == Stopping || n.Phase == Gone: // not before: a drain may be called off
 		why = "the node ends"
 	case !c.registered(n):
 		return
