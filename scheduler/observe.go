@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -40,6 +41,7 @@ func (c *Core) observe(now time.Time, event Event) {
 			c.inverseOffered(now, o)
 		}
 	case InverseRescinded:
+		c.inverse = slices.DeleteFunc(c.inverse, func(o InverseOffer) bool { return o.ID == e.Offer })
 		for _, w := range c.maintenance {
 			if w.inverse == e.Offer {
 				w.doubt(now)
