@@ -39,6 +39,17 @@ func serve(t *testing.T, a *operatorAPI) *httptest.Server {
 	return server
 }
 
+// leading is the API of a loop that leads, until the test ends.
+func leading(t *testing.T) (*world, *loop, *httptest.Server) {
+	w := &world{}
+	l := testLoop(t, w, 1)
+	end := start(t, l)
+	t.Cleanup(func() { _ = end() })
+	a := &operatorAPI{}
+	a.lead(l)
+	return w, l, serve(t, a)
+}
+
 func TestStandbysRedirectToTheLeader(t *testing.T) {
 	a := &operatorAPI{}
 	server := serve(t, a)
@@ -63,13 +74,7 @@ func TestStandbysRedirectToTheLeader(t *testing.T) {
 }
 
 func TestReadinessSaysWhatIsMissing(t *testing.T) {
-	w := &world{}
-	l := testLoop(t, w, 1)
-	end := start(t, l)
-	defer func() { _ = end() }()
-	a := &operatorAPI{}
-	a.lead(l)
-	server := serve(t, a)
+	w, l, server := leading(t)
 	status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "not subscribed")

@@ -49,13 +49,7 @@ func anotherPool(more string) string {
 }
 
 func TestScaleIsStoredBeforeItIsAnswered(t *testing.T) {
-	w := &world{}
-	l := testLoop(t, w, 1)
-	end := start(t, l)
-	defer func() { _ = end() }()
-	a := &operatorAPI{}
-	a.lead(l)
-	server := serve(t, a)
+	w, _, server := leading(t)
 
 	status, text, _ := ask(t, server, http.MethodPost, "/pools/workers/scale", `{"nodes": 3}`)
 	require.Equal(t, http.StatusOK, status)
@@ -176,13 +170,8 @@ func TestRefusedOrdersSayWhetherTheNameIsKnown(t *testing.T) {
 
 // TestUnknownPoolsAreNotScaled asks the real core.
 func TestUnknownPoolsAreNotScaled(t *testing.T) {
-	w := &world{}
-	l := testLoop(t, w, 1)
-	end := start(t, l)
-	defer func() { _ = end() }()
-	a := &operatorAPI{}
-	a.lead(l)
-	status, text, _ := ask(t, serve(t, a), http.MethodPost, "/pools/worker/scale", `{"nodes": 3}`)
+	w, _, server := leading(t)
+	status, text, _ := ask(t, server, http.MethodPost, "/pools/worker/scale", `{"nodes": 3}`)
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, text, `pool is "worker", want one of [workers]`)
 	require.Empty(t, w.seen())
@@ -305,13 +294,7 @@ func answerTo(t *testing.T, a *operatorAPI, method, path, query, body string) in
 
 // TestOrdersAreObeyed asks the real core, in the loop.
 func TestOrdersAreObeyed(t *testing.T) {
-	w := &world{}
-	l := testLoop(t, w, 1)
-	end := start(t, l)
-	defer func() { _ = end() }()
-	a := &operatorAPI{}
-	a.lead(l)
-	server := serve(t, a)
+	w, l, server := leading(t)
 	l.events <- scheduler.Subscribed{Framework: "fw-1"}
 	l.events <- scheduler.KubeSynced{}
 	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}

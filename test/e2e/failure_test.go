@@ -116,19 +116,21 @@ func executorDies(t *testing.T) {
 	available(t, "victim", 3)
 }
 
-// DRAIN_AGENT asks nobody: the executor drains, so that pods leave by eviction before the kubelet stops.
-func drainedAgentEvicts(t *testing.T) {
+// drainAgent has Mesos drain an agent with six pods of the app spread over three hosts. DRAIN_AGENT asks nobody: the executor
+// drains, so that pods leave by eviction, under their budget, before the kubelet stops.
+func drainAgent(t *testing.T, app, options string) (host, id string) {
 	nodes := nodesReady(t, 3)
-	deployment(t, "moving", 6, map[string]string{"DELAY": "1s"})
-	spread(t, "moving", hosts(nodes))
-	available(t, "moving", 6)
-	budget(t, "moving", 5)
-	watching := observe(t, "moving")
-	host := string(nodes[0].Host)
+	deployment(t, app, 6, map[string]string{"DELAY": "1s"})
+	spread(t, app, hosts(nodes))
+	available(t, app, 6)
+	budget(t, app, 5)
+	watching := observe(t, app)
+	host = string(nodes[0].Host)
 	id, err := shared.AgentID(t.Context(), host)
 	require.NoError(t, err)
-	onHost := podsOn(t, "moving", host)
-	_, err = shared.Operate(t.Context(), fmt.Sprintf(`{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":%q},"max_grace_period":{"seconds":60}}}`, id))
+	onHost := podsOn(t, app, host)
+	_, err = shared.Operate(t.Context(), fmt.Sprintf(
+		`{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":%q},"max_grace_period":{"seconds":60}%s}}`, id, options))
 	require.NoError(t, err)
 	eventually(t, "the kubelet to stop", func(context.Context) error {
 		if running := kubelets(t, host); len(running) > 0 {
@@ -141,7 +143,13 @@ func drainedAgentEvicts(t *testing.T) {
 	require.Len(t, evicted, onHost, "%v", evicted)
 	require.Empty(t, podProcesses(t, host))
 	nodesReady(t, 2)
-	available(t, "moving", 6)
+	available(t, app, 6)
+	return host, id
+}
+
+// An agent is drained for a while, and put back to work.
+func drainedAgentEvicts(t *testing.T) {
+	host, id := drainAgent(t, "moving", "")
 	eventually(t, "the agent to be drained", func(ctx context.Context) error {
 		_, err := shared.Operate(ctx, fmt.Sprintf(`{"type":"REACTIVATE_AGENT","reactivate_agent":{"agent_id":{"value":%q}}}`, id))
 		return err
