@@ -16,9 +16,10 @@ type Store interface {
 	Save(ctx context.Context, changes []scheduler.Change) error
 }
 
-// Caller sends one call to the Mesos master. A nil error means that the master took it, not that it was done.
+// Caller sends calls to the Mesos master, in the order of Send. Each answer is asked for, in the same order: nil means that the
+// master took the call, not that it was done.
 type Caller interface {
-	Call(ctx context.Context, call scheduler.Call) error
+	Send(ctx context.Context, call scheduler.Call) (answer func() error)
 }
 
 // Operator performs one operation on Kubernetes. It returns at once; results come back as events.
@@ -167,16 +168,13 @@ func (l *loop) perform(ctx context.Context, plan scheduler.Plan) error {
 		l.metrics.saved(len(plan.Save), l.now().Sub(began))
 	}
 	for _, reply := range plan.Replies {
-		l.answer(reply)
+		l.reply(reply)
 	}
 	if plan.Fatal != "" {
 		return fmt.Errorf("%w: %s", errFatal, plan.Fatal)
 	}
-	for _, call := range plan.Calls {
-		if !l.lease.Valid(l.now()) {
-			return errInDoubt
-		}
-		l.send(ctx, call)
+	if err := l.call(ctx, plan.Calls); err != nil {
+		return err
 	}
 	for _, op := range plan.Ops {
 		if !l.lease.Valid(l.now()) {
@@ -188,11 +186,25 @@ func (l *loop) perform(ctx context.Context, plan scheduler.Plan) error {
 	return nil
 }
 
-// send makes one call. A call that fails costs that call: the core's deadlines cover it, and it is told of those that no
-// deadline covers.
-func (l *loop) send(ctx context.Context, call scheduler.Call) {
+// call makes all calls and then looks at the answers, so that they cost one round trip together.
+func (l *loop) call(ctx context.Context, calls []scheduler.Call) error {
+	answers := make([]func() error, 0, len(calls))
+	for _, call := range calls {
+		if !l.lease.Valid(l.now()) {
+			return errInDoubt
+		}
+		answers = append(answers, l.caller.Send(ctx, call))
+	}
+	for i, answer := range answers {
+		l.answered(calls[i], answer())
+	}
+	return nil
+}
+
+// answered notes what became of a call. A call that fails costs that call: the core's deadlines cover it, and it is told of those
+// that no deadline covers.
+func (l *loop) answered(call scheduler.Call, err error) {
 	entry := l.logOf(call)
-	err := l.caller.Call(ctx, call)
 	l.metrics.called(call, err)
 	switch {
 	case err != nil:
@@ -224,8 +236,8 @@ func (l *loop) number(r request) scheduler.Event {
 	return r.event(l.last)
 }
 
-// answer hands a reply to the operator who waits for it. The channel has room: an operator who left loses it.
-func (l *loop) answer(reply scheduler.Reply) {
+// reply hands a reply to the operator who waits for it. The channel has room: an operator who left loses it.
+func (l *loop) reply(reply scheduler.Reply) {
 	if waiting := l.waiting[reply.Request]; waiting != nil {
 		waiting <- reply
 		delete(l.waiting, reply.Request)

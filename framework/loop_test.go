@@ -50,9 +50,9 @@ func (w *world) Save(_ context.Context, changes []scheduler.Change) error {
 	return nil
 }
 
-func (w *world) Call(_ context.Context, call scheduler.Call) error {
+func (w *world) Send(_ context.Context, call scheduler.Call) func() error {
 	w.did("call %T", call)
-	return w.refuseCall
+	return func() error { return w.refuseCall }
 }
 
 func (w *world) Perform(op scheduler.Op) { w.did("op %T", op) }
