@@ -78,12 +78,12 @@ func TestReadinessSaysWhatIsMissing(t *testing.T) {
 	status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "not subscribed")
-	l.events <- scheduler.Subscribed{Framework: "fw-1", Master: "m:5050"}
+	tell(l, scheduler.Subscribed{Framework: "fw-1", Master: "m:5050"})
 	eventually(t, w, "saved")
 	status, text, _ = ask(t, server, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "Kubernetes")
-	l.events <- scheduler.KubeSynced{}
+	tell(l, scheduler.KubeSynced{})
 	require.Eventually(t, func() bool {
 		status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
 		return status == http.StatusOK && text == "leading"
@@ -98,9 +98,9 @@ func TestMetricsShowPoolsAndNodes(t *testing.T) {
 	a := &operatorAPI{registry: prometheus.NewRegistry()}
 	a.registry.MustRegister(newViewCollector(a.view))
 	a.lead(l)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
-	l.events <- scheduler.KubeSynced{}
-	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
+	tell(l, scheduler.KubeSynced{})
+	tell(l, scheduler.Offered{Offers: []scheduler.Offer{offer(1)}})
 	eventually(t, w, "call scheduler.Accept")
 	_, text, _ := ask(t, serve(t, a), http.MethodGet, "/metrics", "")
 	require.Contains(t, text, `k8s_framework_nodes{phase="Launching",pool="workers"} 1`)

@@ -40,7 +40,7 @@ const maxBatch = 1000
 // loop is the whole imperative program: one goroutine takes events, asks the core, and performs its plan.
 type loop struct {
 	core     *scheduler.Core
-	events   chan scheduler.Event
+	events   chan arrival
 	requests chan request
 	views    chan chan<- scheduler.View
 
@@ -63,7 +63,7 @@ type loop struct {
 func newLoop(core *scheduler.Core, i *instance) *loop {
 	return &loop{
 		core:     core,
-		events:   make(chan scheduler.Event, eventRoom),
+		events:   make(chan arrival, eventRoom),
 		requests: make(chan request),
 		views:    make(chan chan<- scheduler.View),
 		now:      time.Now,
@@ -73,11 +73,18 @@ func newLoop(core *scheduler.Core, i *instance) *loop {
 	}
 }
 
-// deliver takes events for the loop; it waits while too many wait already, and gives up when ctx ends.
+// arrival is an event, and since when it waits.
+type arrival struct {
+	event scheduler.Event
+	at    time.Time
+}
+
+// deliver takes events for the loop; it waits while too many wait already, so that whoever sends them is slowed down in its turn,
+// and gives up when ctx ends.
 func (l *loop) deliver(ctx context.Context) func(scheduler.Event) {
 	return func(event scheduler.Event) {
 		select {
-		case l.events <- event:
+		case l.events <- arrival{event, l.now()}:
 		case <-ctx.Done():
 		}
 	}
@@ -109,8 +116,8 @@ func (l *loop) run(ctx context.Context) error {
 		case view := <-l.views:
 			view <- l.core.View(l.now())
 			continue
-		case event := <-l.events:
-			batch = l.waitingEvents(event)
+		case first := <-l.events:
+			batch = l.waitingEvents(first)
 		case r := <-l.requests:
 			batch = append(batch, l.number(r))
 		case <-timer.C:
@@ -144,12 +151,13 @@ func (l *loop) turn(ctx context.Context, batch []scheduler.Event) (wake time.Tim
 }
 
 // waitingEvents joins what has come meanwhile into one batch: it then costs one Save.
-func (l *loop) waitingEvents(first scheduler.Event) []scheduler.Event {
-	batch := []scheduler.Event{first}
+func (l *loop) waitingEvents(first arrival) []scheduler.Event {
+	l.metrics.waited(l.now().Sub(first.at), len(l.events))
+	batch := []scheduler.Event{first.event}
 	for len(batch) < maxBatch {
 		select {
-		case event := <-l.events:
-			batch = append(batch, event)
+		case next := <-l.events:
+			batch = append(batch, next.event)
 		default:
 			return batch
 		}

@@ -161,7 +161,7 @@ func (l *simLeader) tell(event scheduler.Event) {
 		return
 	}
 	l.w.logf("event %T %+v", event, event)
-	l.loop.events <- event // there is room for thousands
+	l.loop.events <- arrival{event, l.w.now} // there is room for thousands
 	l.wake()
 }
 
