@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -43,6 +44,9 @@ type loop struct {
 	events   chan arrival
 	requests chan request
 	views    chan chan<- scheduler.View
+	// abdicated is closed when an operator wants another to lead.
+	abdicated chan struct{}
+	abdicate  func()
 
 	store    Store
 	caller   Caller
@@ -59,10 +63,9 @@ type loop struct {
 	failed []scheduler.Event
 }
 
-// newLoop makes the loop of an instance; its store, caller, operator and lease are still to be set.
-func newLoop(core *scheduler.Core, i *instance) *loop {
-	return &loop{
-		core:     core,
+// newLoop makes the loop of an instance; its core, store, caller, operator and lease are still to be set.
+func newLoop(i *instance) *loop {
+	l := &loop{
 		events:   make(chan arrival, eventRoom),
 		requests: make(chan request),
 		views:    make(chan chan<- scheduler.View),
@@ -71,6 +74,9 @@ func newLoop(core *scheduler.Core, i *instance) *loop {
 		metrics:  i.metrics,
 		waiting:  map[int64]chan<- scheduler.Reply{},
 	}
+	l.abdicated = make(chan struct{})
+	l.abdicate = sync.OnceFunc(func() { close(l.abdicated) })
+	return l
 }
 
 // arrival is an event, and since when it waits.
@@ -102,7 +108,10 @@ var errInDoubt = errors.New("leadership is in doubt: the lease ran out before Zo
 // errFatal is the end that the core asked for.
 var errFatal = errors.New("cannot go on")
 
-// run turns the loop until ctx is done, leadership is lost, or a Save fails.
+// errAbdicated is the end that an operator asked for.
+var errAbdicated = errors.New("resigned, as an operator's command asked for")
+
+// run turns the loop until ctx is done, leadership is lost or given up, or a Save fails.
 func (l *loop) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -113,6 +122,8 @@ func (l *loop) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-l.lease.Lost():
 			return fmt.Errorf("leadership is lost: %w", l.lease.Err())
+		case <-l.abdicated:
+			return errAbdicated
 		case view := <-l.views:
 			view <- l.core.View(l.now())
 			continue

@@ -77,7 +77,8 @@ func testLoop(t *testing.T, w *world, nodes int) *loop {
 	pool.Name, pool.Nodes, pool.Resources = "workers", scheduler.Count(nodes), scheduler.Resources{CPUs: 1000, Mem: 1_024_000}
 	core, err := scheduler.New(scheduler.DefaultConfig(), scheduler.State{Pools: []scheduler.PoolRecord{scheduler.NewPoolRecord(pool)}})
 	require.NoError(t, err)
-	l := newLoop(core, &instance{Options: Options{Log: quiet()}, metrics: newMetrics(prometheus.NewRegistry())})
+	l := newLoop(&instance{Options: Options{Log: quiet()}, metrics: newMetrics(prometheus.NewRegistry())})
+	l.core = core
 	w.lost = make(chan struct{})
 	l.store, l.caller, l.operator, l.lease = w, w, w, w
 	return l
