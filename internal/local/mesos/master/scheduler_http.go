@@ -26,6 +26,7 @@ func (m *Master) serveScheduler(w http.ResponseWriter, r *http.Request, state *l
 	var body []byte
 	if refusal == nil {
 		body, refusal = wire.ReadCallRaw(r, call)
+		m.counts.Read.add(len(body))
 	}
 	if refusal == nil && aborts(r, call, body) && m.knows(call) {
 		logger{m.log.w, "metrics.cpp:865"}.line('F', "%v", ErrAborted)
@@ -37,7 +38,7 @@ func (m *Master) serveScheduler(w http.ResponseWriter, r *http.Request, state *l
 		refusal = validateCall(call, principal)
 	}
 	if refusal != nil {
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 		return
 	}
 	if call.Type == scheduler.Call_SUBSCRIBE {
@@ -45,6 +46,11 @@ func (m *Master) serveScheduler(w http.ResponseWriter, r *http.Request, state *l
 		return
 	}
 	m.serveCall(w, r, call, body, principal)
+}
+
+func (m *Master) refuseCall(w http.ResponseWriter, refusal *wire.Refusal) {
+	m.counts.Refused.add(1)
+	refusal.Write(w)
 }
 
 // aborts says whether a body names the type UNKNOWN, which a real master does not survive.
@@ -135,10 +141,11 @@ func (m *Master) serveSubscribe(w http.ResponseWriter, r *http.Request, call *sc
 		constraints, refusal = readConstraints(r, body, "subscribe")
 	}
 	if refusal != nil {
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 		return
 	}
 	stream := wire.NewStream(media)
+	stream.Written = func(bytes int) { m.counts.Written.add(bytes) }
 	streamID := formatUUID(newUUID())
 	var f *framework
 	if !m.do(func() { f = m.subscribe(call.Subscribe, constraints, stream, streamID) }) {
@@ -156,7 +163,7 @@ func (m *Master) serveSubscribe(w http.ResponseWriter, r *http.Request, call *sc
 func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *scheduler.Call, body []byte, principal string) {
 	constraints, refusal := readConstraints(r, body, "update_framework")
 	if refusal != nil {
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 		return
 	}
 	status := http.StatusAccepted
@@ -165,6 +172,7 @@ func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *schedul
 		if f, refusal = m.callerOf(call, r.Header.Get(streamHeader), principal); refusal != nil {
 			return
 		}
+		m.counts.Calls(call.Type).add(1)
 		if call.Type == scheduler.Call_UPDATE_FRAMEWORK {
 			status, refusal = http.StatusOK, m.updateFramework(f, call.UpdateFramework, constraints)
 			return
@@ -175,7 +183,7 @@ func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *schedul
 	case !alive:
 		stopping().Write(w)
 	case refusal != nil:
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 	default:
 		wire.WriteStatus(w, status)
 	}

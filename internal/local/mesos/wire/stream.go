@@ -13,6 +13,9 @@ const maxUnread = 1 << 20
 // Stream is one event stream (RecordIO: the length in decimal, a newline, the record). Send may be called from any
 // goroutine and never blocks; Serve runs in the handler of the request and does the writing.
 type Stream struct {
+	// Written, where it is set before Serve, hears how many bytes of records have been handed to the kernel.
+	Written func(bytes int)
+
 	media Media
 	wake  chan struct{}
 
@@ -103,6 +106,9 @@ func (s *Stream) Serve(ctx context.Context, w http.ResponseWriter) (ended bool) 
 			}
 			if flush.Flush() != nil {
 				return s.lose()
+			}
+			if s.Written != nil {
+				s.Written(len(record))
 			}
 		}
 		if last {
