@@ -3,6 +3,7 @@ package hollow
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 //
 //	go test ./internal/local/mesos/hollow -run '^$' -bench LaunchAll -benchtime 1x
 func BenchmarkLaunchAll(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as mesos-hollow
 	for _, agents := range []int{1000, 10000, 50000} {
 		for _, serial := range []bool{true, false} {
 			b.Run(fmt.Sprintf("agents=%d/serial=%v", agents, serial), func(b *testing.B) {

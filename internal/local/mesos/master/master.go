@@ -15,6 +15,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"k8s-framework/internal/local/mesos/flags"
+	"k8s-framework/internal/local/mesos/wire"
 )
 
 // Version is what the stand-in says when it is asked: the version that was recorded.
@@ -122,7 +123,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.leadership.Store(&leadership{})
 	m.reset()
-	m.server = &http.Server{Handler: m, ReadHeaderTimeout: time.Minute}
+	m.server = &http.Server{Handler: m, ReadHeaderTimeout: time.Minute, ConnContext: wire.Corked{}.ConnContext}
 	return m, nil
 }
 
@@ -192,7 +193,7 @@ func (m *Master) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	served := make(chan error, 1)
-	go func() { served <- m.server.Serve(m.listener) }() // ends with server.Close below
+	go func() { served <- m.server.Serve(wire.Corked{Listener: m.listener}) }() // ends with server.Close below
 	loop := make(chan struct{})
 	go func() { defer close(loop); m.loop(ctx) }() // ends with ctx
 	elect := make(chan error, 1)

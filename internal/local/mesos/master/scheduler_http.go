@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler"
 
@@ -106,28 +107,39 @@ func validateCall(call *scheduler.Call, principal string) *wire.Refusal {
 
 // missingPart names the part that a call of its type must have and has not.
 func missingPart(call *scheduler.Call) string {
-	parts := map[scheduler.Call_Type]struct {
-		name  string
-		there bool
-	}{
-		scheduler.Call_ACCEPT:                       {"accept", call.Accept != nil},
-		scheduler.Call_DECLINE:                      {"decline", call.Decline != nil},
-		scheduler.Call_ACCEPT_INVERSE_OFFERS:        {"accept_inverse_offers", call.AcceptInverseOffers != nil},
-		scheduler.Call_DECLINE_INVERSE_OFFERS:       {"decline_inverse_offers", call.DeclineInverseOffers != nil},
-		scheduler.Call_KILL:                         {"kill", call.Kill != nil},
-		scheduler.Call_SHUTDOWN:                     {"shutdown", call.Shutdown != nil},
-		scheduler.Call_ACKNOWLEDGE:                  {"acknowledge", call.Acknowledge != nil},
-		scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS: {"acknowledge_operation_status", call.AcknowledgeOperationStatus != nil},
-		scheduler.Call_RECONCILE:                    {"reconcile", call.Reconcile != nil},
-		scheduler.Call_RECONCILE_OPERATIONS:         {"reconcile_operations", call.ReconcileOperations != nil},
-		scheduler.Call_MESSAGE:                      {"message", call.Message != nil},
-		scheduler.Call_REQUEST:                      {"request", call.Request != nil},
-		scheduler.Call_UPDATE_FRAMEWORK:             {"update_framework", call.UpdateFramework != nil},
+	there := true
+	switch call.Type {
+	case scheduler.Call_ACCEPT:
+		there = call.Accept != nil
+	case scheduler.Call_DECLINE:
+		there = call.Decline != nil
+	case scheduler.Call_ACCEPT_INVERSE_OFFERS:
+		there = call.AcceptInverseOffers != nil
+	case scheduler.Call_DECLINE_INVERSE_OFFERS:
+		there = call.DeclineInverseOffers != nil
+	case scheduler.Call_KILL:
+		there = call.Kill != nil
+	case scheduler.Call_SHUTDOWN:
+		there = call.Shutdown != nil
+	case scheduler.Call_ACKNOWLEDGE:
+		there = call.Acknowledge != nil
+	case scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		there = call.AcknowledgeOperationStatus != nil
+	case scheduler.Call_RECONCILE:
+		there = call.Reconcile != nil
+	case scheduler.Call_RECONCILE_OPERATIONS:
+		there = call.ReconcileOperations != nil
+	case scheduler.Call_MESSAGE:
+		there = call.Message != nil
+	case scheduler.Call_REQUEST:
+		there = call.Request != nil
+	case scheduler.Call_UPDATE_FRAMEWORK:
+		there = call.UpdateFramework != nil
 	}
-	if part, ok := parts[call.Type]; ok && !part.there {
-		return part.name
+	if there {
+		return ""
 	}
-	return ""
+	return strings.ToLower(call.Type.String())
 }
 
 // serveSubscribe opens the stream.
