@@ -27,8 +27,19 @@ func TestEventsBecomeTheCoresWords(t *testing.T) {
 	})
 }
 
+// recorded are the frames of the events in testdata.
+func recorded(t testing.TB) [][]byte {
+	t.Helper()
+	var frames [][]byte
+	datadriven.RunTestAny(t, "testdata/events.txt", func(t testing.TB, d *datadriven.TestData) string {
+		frames = append(frames, frameOf(t, d.Input))
+		return d.Expected
+	})
+	return frames
+}
+
 // frameOf is the frame of an event that is given in JSON.
-func frameOf(t *testing.T, text string) []byte {
+func frameOf(t testing.TB, text string) []byte {
 	t.Helper()
 	var said v1sched.Event
 	require.NoError(t, json.Unmarshal([]byte(text), &said))
@@ -136,31 +147,12 @@ func TestHealthIsOneOfThree(t *testing.T) {
 	assert.Equal(t, scheduler.Unhealthy, fromStatus(&v1.TaskStatus{Healthy: pointer(false)}).Healthy)
 }
 
-// anUpdate is a status update as an agent sends it.
-func anUpdate() v1sched.Event {
-	return v1sched.Event{Type: v1sched.Event_UPDATE, Update: &v1sched.Event_Update{Status: v1.TaskStatus{
-		TaskID: v1.TaskID{Value: "workers-17.1"}, State: v1.TASK_RUNNING.Enum(), Source: v1.SOURCE_EXECUTOR.Enum(),
-		AgentID:    &v1.AgentID{Value: "7ec93f3e-2a3f-4f0e-9f6c-5f3c0f1b2d3e-S17"},
-		ExecutorID: &v1.ExecutorID{Value: "workers-17"}, UUID: []byte("0123456789abcdef"),
-		Message: pointer("kubelet is healthy"), Timestamp: pointer(1.7e9),
-		ContainerStatus: &v1.ContainerStatus{
-			ContainerID:  &v1.ContainerID{Value: "5c3f2a0e-8f5d-4b1f-9a3e-3f6c1d2b7a90"},
-			NetworkInfos: []v1.NetworkInfo{{IPAddresses: []v1.NetworkInfo_IPAddress{{IPAddress: pointer("10.1.2.3")}}}},
-		},
-	}}}
-}
-
 // FuzzEvents: no frame makes decoding panic, and none is taken for more than one thing. A status update keeps what it has to be
 // acknowledged with.
 func FuzzEvents(f *testing.F) {
 	for _, seed := range []v1sched.Event{
 		{Type: v1sched.Event_HEARTBEAT},
 		{Type: v1sched.Event_ERROR, Error: &v1sched.Event_Error{Message: "m"}},
-		{Type: v1sched.Event_SUBSCRIBED, Subscribed: &v1sched.Event_Subscribed{FrameworkID: &v1.FrameworkID{Value: "f"}}},
-		anUpdate(),
-		{Type: v1sched.Event_UPDATE, Update: &v1sched.Event_Update{Status: v1.TaskStatus{State: v1.TaskState(99).Enum()}}},
-		{Type: v1sched.Event_FAILURE, Failure: &v1sched.Event_Failure{AgentID: &v1.AgentID{Value: "a"}, Status: pointer(int32(9))}},
-		{Type: v1sched.Event_MESSAGE, Message: &v1sched.Event_Message{Data: []byte("m")}},
 		{Type: v1sched.Event_RESCIND_INVERSE_OFFER, RescindInverseOffer: &v1sched.Event_RescindInverseOffer{InverseOfferID: v1.OfferID{Value: "o"}}},
 		{Type: v1sched.Event_INVERSE_OFFERS, InverseOffers: &v1sched.Event_InverseOffers{InverseOffers: []v1.InverseOffer{{
 			OfferID: v1.OfferID{Value: "o"}, AgentID: &v1.AgentID{Value: "a"}, Unavailability: v1.Unavailability{
@@ -170,6 +162,9 @@ func FuzzEvents(f *testing.F) {
 	} {
 		frame, err := seed.Marshal()
 		require.NoError(f, err)
+		f.Add(frame)
+	}
+	for _, frame := range recorded(f) {
 		f.Add(frame)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
@@ -201,7 +196,16 @@ func FuzzEvents(f *testing.F) {
 
 // BenchmarkDecodeUpdate reads a status update into the core's words.
 func BenchmarkDecodeUpdate(b *testing.B) {
-	said := anUpdate()
+	said := v1sched.Event{Type: v1sched.Event_UPDATE, Update: &v1sched.Event_Update{Status: v1.TaskStatus{
+		TaskID: v1.TaskID{Value: "workers-17.1"}, State: v1.TASK_RUNNING.Enum(), Source: v1.SOURCE_EXECUTOR.Enum(),
+		AgentID:    &v1.AgentID{Value: "7ec93f3e-2a3f-4f0e-9f6c-5f3c0f1b2d3e-S17"},
+		ExecutorID: &v1.ExecutorID{Value: "workers-17"}, UUID: []byte("0123456789abcdef"),
+		Message: pointer("kubelet is healthy"), Timestamp: pointer(1.7e9),
+		ContainerStatus: &v1.ContainerStatus{
+			ContainerID:  &v1.ContainerID{Value: "5c3f2a0e-8f5d-4b1f-9a3e-3f6c1d2b7a90"},
+			NetworkInfos: []v1.NetworkInfo{{IPAddresses: []v1.NetworkInfo_IPAddress{{IPAddress: pointer("10.1.2.3")}}}},
+		},
+	}}}
 	frame, err := said.Marshal()
 	require.NoError(b, err)
 	b.ReportAllocs()
