@@ -17,7 +17,7 @@ setup: ## install the Debian packages and build Kubernetes, where that is not do
 build: ## build the two programs into bin, and the local Mesos into bin/local
 	@mkdir -p bin/local
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/k8s-framework ./cmd/k8s-executor
-	CGO_ENABLED=0 $(GO) build -o bin/local/ ./internal/local/mesos/mesos-master ./internal/local/mesos/mesos-agent
+	CGO_ENABLED=0 $(GO) build -o bin/local/ ./internal/local/mesos/mesos-master ./internal/local/mesos/mesos-agent ./internal/local/mesos/mesos-hollow
 
 test: setup build lint fast e2e ## everything: set-up, build, lint, fast tests, tests against the real world
 

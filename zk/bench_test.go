@@ -15,7 +15,7 @@ func BenchmarkLoad(b *testing.B) {
 	require.NoError(b, l.Save(b.Context(), manyNodes(manyRecords)))
 	b.ReportAllocs()
 	for b.Loop() {
-		state, err := l.Load(b.Context())
+		state, err := load(b.Context(), l)
 		require.NoError(b, err)
 		require.Len(b, state.Nodes, manyRecords)
 	}
