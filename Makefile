@@ -6,7 +6,7 @@ LINT     := $(GO) tool -modfile=tools/lint/go.mod
 E2E       = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build e2e' cmd executor framework internal scheduler test zk)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fast e2e demo lint golden sim sim-long mutants bench clean
+.PHONY: help setup build test fast e2e demo lint golden count sim sim-long mutants bench clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ lint: ## gofumpt, go vet, staticcheck
 
 golden: ## rewrite the transcripts and golden files from what the code does now
 	$(GO) test ./scheduler ./executor ./internal/kubelet -rewrite
+
+count: setup ## rewrite the record of what the hot paths cost
+	$(GO) test -tags e2e -count 1 ./test/count -rewrite
 
 sim: ## the simulation of loop and core in a world that fails, 1,000 seeds
 	$(GO) test ./framework -run 'Simulation$$' -count 1 -v
