@@ -118,7 +118,7 @@ func (c *Cluster) masters() []*master.Master {
 // appoint makes the next master of a place. Its port, if it was free to choose, is kept.
 func (c *Cluster) appoint(p *place) error {
 	m, err := master.New(master.Options{
-		Flags: &p.flags, Log: c.o.Log, HeartbeatInterval: c.o.HeartbeatInterval, Counts: &c.counts,
+		Flags: &p.flags, Log: c.o.Log, HeartbeatInterval: c.o.HeartbeatInterval, Counts: &c.counts, Shortcut: true,
 		Routes: map[string]http.Handler{
 			CountsPath: http.HandlerFunc(c.serveCounts), FailoverPath: http.HandlerFunc(c.serveFailover),
 		},

@@ -3,6 +3,7 @@ package hollow
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -166,7 +167,17 @@ func TestSubscribedAgain(t *testing.T) {
 			}
 		}
 	}
+	before := s
 	s = subscribe(t, c.Addr().String(), s.id)
+	before.write(&scheduler.Call{Type: scheduler.Call_SUPPRESS})
+	before.flush()
+	resp, err := http.ReadResponse(before.answers, nil)
+	require.NoError(t, err)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, 400, resp.StatusCode)
+	require.Contains(t, string(text), "didn't match the stream ID currently associated with framework ID "+s.id.Value)
+	require.EqualValues(t, 1, c.Snapshot().Master.Refused.Number())
 	states := map[string]mesos.TaskState{}
 	for range 2 {
 		u := s.next(scheduler.Event_UPDATE).Update.Status
