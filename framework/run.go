@@ -261,7 +261,7 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership, master m
 
 // remember makes the core of what was saved: of the state, and of the nodes, which are still to be read.
 func (i *instance) remember(ctx context.Context, leadership *zk.Leadership, state scheduler.State) (*scheduler.Core, error) {
-	var err error
+	began, err := time.Now(), error(nil)
 	if state.Nodes, err = leadership.LoadNodes(ctx); err != nil {
 		return nil, fmt.Errorf("load the saved state: %w", err)
 	}
@@ -279,7 +279,8 @@ func (i *instance) remember(ctx context.Context, leadership *zk.Leadership, stat
 	if err != nil {
 		return nil, fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
 	}
-	i.Log.Infof("loaded %d pools, %d nodes, framework ID %q", len(state.Pools), len(state.Nodes), state.Meta.FrameworkID)
+	i.Log.Infof("loaded %d pools, %d nodes in %s, framework ID %q",
+		len(state.Pools), len(state.Nodes), time.Since(began).Round(time.Millisecond), state.Meta.FrameworkID)
 	return core, nil
 }
 

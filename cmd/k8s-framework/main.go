@@ -132,6 +132,9 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 // logFlags say how to log.
 type logFlags struct{ level, format string }
 
+// milliseconds is RFC 3339 with as many digits as tell what came first.
+const milliseconds = "2006-01-02T15:04:05.000Z07:00"
+
 func (f logFlags) entry() (*logrus.Entry, error) {
 	logger := logrus.New()
 	level, err := logrus.ParseLevel(f.level)
@@ -141,9 +144,9 @@ func (f logFlags) entry() (*logrus.Entry, error) {
 	logger.SetLevel(level)
 	switch f.format {
 	case "text":
-		logger.SetFormatter(&logrus.TextFormatter{FullTimestamp: true})
+		logger.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, TimestampFormat: milliseconds})
 	case "json":
-		logger.SetFormatter(&logrus.JSONFormatter{})
+		logger.SetFormatter(&logrus.JSONFormatter{TimestampFormat: milliseconds})
 	default:
 		return nil, fmt.Errorf("--log-format is %q, want text or json", f.format)
 	}
