@@ -9,7 +9,7 @@ RUNS      ?= 10
 E2E       = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build e2e' cmd executor framework internal scheduler test zk)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fast e2e demo lint golden sim sim-long mutants bench peers clean
+.PHONY: help setup build test fast e2e demo lint golden count sim sim-long mutants bench peers clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ setup: ## install the Debian packages and build Kubernetes, where that is not do
 build: ## build the two programs into bin, and the local Mesos into bin/local
 	@mkdir -p bin/local
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/k8s-framework ./cmd/k8s-executor
-	CGO_ENABLED=0 $(GO) build -o bin/local/ ./internal/local/mesos/mesos-master ./internal/local/mesos/mesos-agent
+	CGO_ENABLED=0 $(GO) build -o bin/local/ ./internal/local/mesos/mesos-master ./internal/local/mesos/mesos-agent ./internal/local/mesos/mesos-hollow
 
 test: setup build lint fast e2e ## everything: set-up, build, lint, fast tests, tests against the real world
 
@@ -41,6 +41,9 @@ lint: ## gofumpt, go vet, staticcheck
 
 golden: ## rewrite the transcripts and golden files from what the code does now
 	$(GO) test ./scheduler ./executor ./internal/kubelet -rewrite
+
+count: setup ## rewrite the record of what the hot paths cost
+	$(GO) test -tags e2e -count 1 ./test/count -rewrite
 
 sim: ## the simulation of loop and core in a world that fails, 1,000 seeds
 	$(GO) test ./framework -run 'Simulation$$' -count 1 -v

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -25,11 +26,13 @@ const answerWithin = 15 * time.Second
 //	GET /metrics   Prometheus
 //	GET /state     scheduler.View as JSON
 //	GET /artifacts/SHA256   a file that nodes fetch: every instance answers
+//	POST /abdicate   the leader resigns, if another stands by
 //
 // and the orders of orders.go.
 type operatorAPI struct {
 	// leading is the loop while we lead.
-	leading  atomic.Pointer[loop]
+	leading atomic.Pointer[loop]
+	// election is there once we take part in it.
 	election atomic.Pointer[election]
 	registry *prometheus.Registry
 	// seeded are the pools that the options name.
@@ -38,8 +41,15 @@ type operatorAPI struct {
 	artifacts artifacts
 }
 
-// election names the advertised host:port of the instance that leads; empty: none does.
-type election func(ctx context.Context) (string, error)
+// election names the advertised host:port of the instance that leads, and of the one that is next in line. An error: nobody, as far
+// as is known.
+type election interface {
+	Leader(ctx context.Context) (string, error)
+	Next(ctx context.Context) (string, error)
+}
+
+// takesPart says whom to ask about the election.
+func (a *operatorAPI) takesPart(e election) { a.election.Store(&e) }
 
 // lead lets a loop answer, or, with nil, whoever leads.
 func (a *operatorAPI) lead(l *loop) { a.leading.Store(l) }
@@ -52,6 +62,7 @@ func (a *operatorAPI) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.Handle("GET "+artifactPath+"{sha256}", a.artifacts)
 	mux.HandleFunc("GET /state", a.byLeader(a.state))
+	mux.HandleFunc("POST /abdicate", a.byLeader(a.abdicate))
 	for pattern, read := range orders() {
 		mux.HandleFunc(pattern, a.byLeader(a.obey(read)))
 	}
@@ -67,7 +78,7 @@ func (a *operatorAPI) byLeader(answer func(http.ResponseWriter, *http.Request, *
 		}
 		var address string
 		if ask := a.election.Load(); ask != nil {
-			address, _ = (*ask)(r.Context()) // while ZooKeeper does not answer, nobody is known to lead
+			address, _ = (*ask).Leader(r.Context()) // while ZooKeeper does not answer, nobody is known to lead
 		}
 		if address == "" {
 			refuse(w, http.StatusServiceUnavailable, "no instance leads at the moment: try again in some seconds")
@@ -95,6 +106,36 @@ func (a *operatorAPI) ready(w http.ResponseWriter, r *http.Request) {
 	default:
 		fmt.Fprintln(w, "leading")
 	}
+}
+
+// abdicate ends the leadership of this instance for the benefit of the next in line. Where nobody is, nothing would be gained.
+func (a *operatorAPI) abdicate(w http.ResponseWriter, r *http.Request, l *loop) {
+	dry, err := dryRun(r.URL.Query())
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	next, err := (*a.election.Load()).Next(r.Context())
+	if err != nil {
+		refuse(w, http.StatusConflict, "no other instance stands by to lead, start one: "+err.Error())
+		return
+	}
+	answer := lines{[]string{fmt.Sprintf("the leader resigns and ends; %s leads next", next)}}
+	if dry {
+		answerJSON(w, answer)
+		return
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	// The answer must be out as a whole before the process ends.
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text)
+	_ = http.NewResponseController(w).Flush()
+	l.abdicate()
 }
 
 func (a *operatorAPI) state(w http.ResponseWriter, r *http.Request, l *loop) {

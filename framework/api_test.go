@@ -50,6 +50,47 @@ func leading(t *testing.T) (*world, *loop, *httptest.Server) {
 	return w, l, serve(t, a)
 }
 
+// line is an election of which these are known.
+type line struct{ leader, next string }
+
+func (l line) Leader(context.Context) (string, error) { return named(l.leader) }
+func (l line) Next(context.Context) (string, error)   { return named(l.next) }
+
+func named(address string) (string, error) {
+	if address == "" {
+		return "", errors.New("ZooKeeper is away")
+	}
+	return address, nil
+}
+
+func TestALeaderResignsWhereAnotherStandsBy(t *testing.T) {
+	w := &world{}
+	l := testLoop(t, w, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- l.run(t.Context()) }()
+	a := &operatorAPI{}
+	a.lead(l)
+	server := serve(t, a)
+
+	a.takesPart(line{leader: "a:1"})
+	status, text, _ := ask(t, server, http.MethodPost, "/abdicate", "")
+	require.Equal(t, http.StatusConflict, status)
+	require.Contains(t, text, "no other instance stands by")
+	a.takesPart(line{leader: "a:1", next: "b:1"})
+	status, text, _ = ask(t, server, http.MethodPost, "/abdicate?dryRun=true", "")
+	require.Equal(t, http.StatusOK, status)
+	require.JSONEq(t, `{"lines": ["the leader resigns and ends; b:1 leads next"]}`, text)
+	status, _, _ = ask(t, server, http.MethodGet, "/state", "")
+	require.Equal(t, http.StatusOK, status, "a dry run changes nothing")
+	status, _, _ = ask(t, server, http.MethodPost, "/abdicate?dry=true", "")
+	require.Equal(t, http.StatusBadRequest, status)
+
+	status, text, _ = ask(t, server, http.MethodPost, "/abdicate", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, text, "b:1 leads next")
+	require.ErrorIs(t, <-ended, errAbdicated)
+}
+
 func TestStandbysRedirectToTheLeader(t *testing.T) {
 	a := &operatorAPI{}
 	server := serve(t, a)
@@ -57,14 +98,12 @@ func TestStandbysRedirectToTheLeader(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "no instance leads")
 
-	ask1 := election(func(context.Context) (string, error) { return "leader.example:10260", nil })
-	a.election.Store(&ask1)
+	a.takesPart(line{leader: "leader.example:10260"})
 	status, _, header := ask(t, server, http.MethodPost, "/pools/workers/scale", `{"nodes": 3}`)
 	require.Equal(t, http.StatusTemporaryRedirect, status)
 	require.Equal(t, "http://leader.example:10260/pools/workers/scale", header.Get("Location"))
 
-	lost := election(func(context.Context) (string, error) { return "", errors.New("ZooKeeper is away") })
-	a.election.Store(&lost)
+	a.takesPart(line{})
 	status, _, _ = ask(t, server, http.MethodGet, "/state", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 
@@ -78,12 +117,12 @@ func TestReadinessSaysWhatIsMissing(t *testing.T) {
 	status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "not subscribed")
-	l.events <- scheduler.Subscribed{Framework: "fw-1", Master: "m:5050"}
+	tell(l, scheduler.Subscribed{Framework: "fw-1", Master: "m:5050"})
 	eventually(t, w, "saved")
 	status, text, _ = ask(t, server, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "Kubernetes")
-	l.events <- scheduler.KubeSynced{}
+	tell(l, scheduler.KubeSynced{})
 	require.Eventually(t, func() bool {
 		status, text, _ := ask(t, server, http.MethodGet, "/readyz", "")
 		return status == http.StatusOK && text == "leading"
@@ -98,9 +137,9 @@ func TestMetricsShowPoolsAndNodes(t *testing.T) {
 	a := &operatorAPI{registry: prometheus.NewRegistry()}
 	a.registry.MustRegister(newViewCollector(a.view))
 	a.lead(l)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
-	l.events <- scheduler.KubeSynced{}
-	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
+	tell(l, scheduler.KubeSynced{})
+	tell(l, scheduler.Offered{Offers: []scheduler.Offer{offer(1)}})
 	eventually(t, w, "call scheduler.Accept")
 	_, text, _ := ask(t, serve(t, a), http.MethodGet, "/metrics", "")
 	require.Contains(t, text, `k8s_framework_nodes{phase="Launching",pool="workers"} 1`)

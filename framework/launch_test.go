@@ -20,7 +20,7 @@ import (
 	"k8s-framework/scheduler"
 )
 
-func aLaunch(t *testing.T, nodes NodeOptions) scheduler.Launch {
+func aLaunch(t testing.TB, nodes NodeOptions) scheduler.Launch {
 	t.Helper()
 	setup, err := nodes.encode()
 	require.NoError(t, err)
@@ -172,4 +172,25 @@ func TestAPoolsKubeletIsItsOwn(t *testing.T) {
 		require.ErrorContains(t, err, `pool "workers"`)
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// BenchmarkRender is what an executor is told when it is launched, and the message with its token.
+func BenchmarkRender(b *testing.B) {
+	o := DefaultOptions().Nodes
+	o.Join, o.APIServer = JoinByToken, "https://10.0.0.9:6443"
+	r, launch := renderer{nodes: o}, aLaunch(b, o)
+	b.Run("executor", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := r.Executor(launch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("token", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			r.Token(scheduler.SendToken{Node: "workers-1", Token: "abcdef.0123456789abcdef", Life: time.Hour})
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -16,9 +17,10 @@ type Store interface {
 	Save(ctx context.Context, changes []scheduler.Change) error
 }
 
-// Caller sends one call to the Mesos master. A nil error means that the master took it, not that it was done.
+// Caller sends calls to the Mesos master, in the order of Send. Each answer is asked for, in the same order: nil means that the
+// master took the call, not that it was done.
 type Caller interface {
-	Call(ctx context.Context, call scheduler.Call) error
+	Send(ctx context.Context, call scheduler.Call) (answer func() error)
 }
 
 // Operator performs one operation on Kubernetes. It returns at once; results come back as events.
@@ -39,9 +41,12 @@ const maxBatch = 1000
 // loop is the whole imperative program: one goroutine takes events, asks the core, and performs its plan.
 type loop struct {
 	core     *scheduler.Core
-	events   chan scheduler.Event
+	events   chan arrival
 	requests chan request
 	views    chan chan<- scheduler.View
+	// abdicated is closed when an operator wants another to lead.
+	abdicated chan struct{}
+	abdicate  func()
 
 	store    Store
 	caller   Caller
@@ -58,11 +63,10 @@ type loop struct {
 	failed []scheduler.Event
 }
 
-// newLoop makes the loop of an instance; its store, caller, operator and lease are still to be set.
-func newLoop(core *scheduler.Core, i *instance) *loop {
-	return &loop{
-		core:     core,
-		events:   make(chan scheduler.Event, eventRoom),
+// newLoop makes the loop of an instance; its core, store, caller, operator and lease are still to be set.
+func newLoop(i *instance) *loop {
+	l := &loop{
+		events:   make(chan arrival, eventRoom),
 		requests: make(chan request),
 		views:    make(chan chan<- scheduler.View),
 		now:      time.Now,
@@ -70,13 +74,23 @@ func newLoop(core *scheduler.Core, i *instance) *loop {
 		metrics:  i.metrics,
 		waiting:  map[int64]chan<- scheduler.Reply{},
 	}
+	l.abdicated = make(chan struct{})
+	l.abdicate = sync.OnceFunc(func() { close(l.abdicated) })
+	return l
 }
 
-// deliver takes events for the loop; it waits while too many wait already, and gives up when ctx ends.
+// arrival is an event, and since when it waits.
+type arrival struct {
+	event scheduler.Event
+	at    time.Time
+}
+
+// deliver takes events for the loop; it waits while too many wait already, so that whoever sends them is slowed down in its turn,
+// and gives up when ctx ends.
 func (l *loop) deliver(ctx context.Context) func(scheduler.Event) {
 	return func(event scheduler.Event) {
 		select {
-		case l.events <- event:
+		case l.events <- arrival{event, l.now()}:
 		case <-ctx.Done():
 		}
 	}
@@ -94,7 +108,10 @@ var errInDoubt = errors.New("leadership is in doubt: the lease ran out before Zo
 // errFatal is the end that the core asked for.
 var errFatal = errors.New("cannot go on")
 
-// run turns the loop until ctx is done, leadership is lost, or a Save fails.
+// errAbdicated is the end that an operator asked for.
+var errAbdicated = errors.New("resigned, as an operator's command asked for")
+
+// run turns the loop until ctx is done, leadership is lost or given up, or a Save fails.
 func (l *loop) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -105,11 +122,13 @@ func (l *loop) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-l.lease.Lost():
 			return fmt.Errorf("leadership is lost: %w", l.lease.Err())
+		case <-l.abdicated:
+			return errAbdicated
 		case view := <-l.views:
 			view <- l.core.View(l.now())
 			continue
-		case event := <-l.events:
-			batch = l.waitingEvents(event)
+		case first := <-l.events:
+			batch = l.waitingEvents(first)
 		case r := <-l.requests:
 			batch = append(batch, l.number(r))
 		case <-timer.C:
@@ -143,12 +162,13 @@ func (l *loop) turn(ctx context.Context, batch []scheduler.Event) (wake time.Tim
 }
 
 // waitingEvents joins what has come meanwhile into one batch: it then costs one Save.
-func (l *loop) waitingEvents(first scheduler.Event) []scheduler.Event {
-	batch := []scheduler.Event{first}
+func (l *loop) waitingEvents(first arrival) []scheduler.Event {
+	l.metrics.waited(l.now().Sub(first.at), len(l.events))
+	batch := []scheduler.Event{first.event}
 	for len(batch) < maxBatch {
 		select {
-		case event := <-l.events:
-			batch = append(batch, event)
+		case next := <-l.events:
+			batch = append(batch, next.event)
 		default:
 			return batch
 		}
@@ -167,16 +187,13 @@ func (l *loop) perform(ctx context.Context, plan scheduler.Plan) error {
 		l.metrics.saved(len(plan.Save), l.now().Sub(began))
 	}
 	for _, reply := range plan.Replies {
-		l.answer(reply)
+		l.reply(reply)
 	}
 	if plan.Fatal != "" {
 		return fmt.Errorf("%w: %s", errFatal, plan.Fatal)
 	}
-	for _, call := range plan.Calls {
-		if !l.lease.Valid(l.now()) {
-			return errInDoubt
-		}
-		l.send(ctx, call)
+	if err := l.call(ctx, plan.Calls); err != nil {
+		return err
 	}
 	for _, op := range plan.Ops {
 		if !l.lease.Valid(l.now()) {
@@ -188,11 +205,25 @@ func (l *loop) perform(ctx context.Context, plan scheduler.Plan) error {
 	return nil
 }
 
-// send makes one call. A call that fails costs that call: the core's deadlines cover it, and it is told of those that no
-// deadline covers.
-func (l *loop) send(ctx context.Context, call scheduler.Call) {
+// call makes all calls and then looks at the answers, so that they cost one round trip together.
+func (l *loop) call(ctx context.Context, calls []scheduler.Call) error {
+	answers := make([]func() error, 0, len(calls))
+	for _, call := range calls {
+		if !l.lease.Valid(l.now()) {
+			return errInDoubt
+		}
+		answers = append(answers, l.caller.Send(ctx, call))
+	}
+	for i, answer := range answers {
+		l.answered(calls[i], answer())
+	}
+	return nil
+}
+
+// answered notes what became of a call. A call that fails costs that call: the core's deadlines cover it, and it is told of those
+// that no deadline covers.
+func (l *loop) answered(call scheduler.Call, err error) {
 	entry := l.logOf(call)
-	err := l.caller.Call(ctx, call)
 	l.metrics.called(call, err)
 	switch {
 	case err != nil:
@@ -224,8 +255,8 @@ func (l *loop) number(r request) scheduler.Event {
 	return r.event(l.last)
 }
 
-// answer hands a reply to the operator who waits for it. The channel has room: an operator who left loses it.
-func (l *loop) answer(reply scheduler.Reply) {
+// reply hands a reply to the operator who waits for it. The channel has room: an operator who left loses it.
+func (l *loop) reply(reply scheduler.Reply) {
 	if waiting := l.waiting[reply.Request]; waiting != nil {
 		waiting <- reply
 		delete(l.waiting, reply.Request)

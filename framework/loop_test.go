@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,9 +51,9 @@ func (w *world) Save(_ context.Context, changes []scheduler.Change) error {
 	return nil
 }
 
-func (w *world) Call(_ context.Context, call scheduler.Call) error {
+func (w *world) Send(_ context.Context, call scheduler.Call) func() error {
 	w.did("call %T", call)
-	return w.refuseCall
+	return func() error { return w.refuseCall }
 }
 
 func (w *world) Perform(op scheduler.Op) { w.did("op %T", op) }
@@ -76,7 +77,8 @@ func testLoop(t *testing.T, w *world, nodes int) *loop {
 	pool.Name, pool.Nodes, pool.Resources = "workers", scheduler.Count(nodes), scheduler.Resources{CPUs: 1000, Mem: 1_024_000}
 	core, err := scheduler.New(scheduler.DefaultConfig(), scheduler.State{Pools: []scheduler.PoolRecord{scheduler.NewPoolRecord(pool)}})
 	require.NoError(t, err)
-	l := newLoop(core, &instance{Options: Options{Log: quiet()}, metrics: newMetrics(prometheus.NewRegistry())})
+	l := newLoop(&instance{Options: Options{Log: quiet()}, metrics: newMetrics(prometheus.NewRegistry())})
+	l.core = core
 	w.lost = make(chan struct{})
 	l.store, l.caller, l.operator, l.lease = w, w, w, w
 	return l
@@ -93,6 +95,9 @@ func start(t *testing.T, l *loop) (end func() error) {
 		return <-ended
 	}
 }
+
+// tell delivers an event as an adapter does.
+func tell(l *loop, event scheduler.Event) { l.deliver(context.Background())(event) }
 
 func eventually(t *testing.T, w *world, effect string) []string {
 	t.Helper()
@@ -113,9 +118,9 @@ func TestNothingIsCalledBeforeItIsSaved(t *testing.T) {
 	w := &world{}
 	l := testLoop(t, w, 1)
 	end := start(t, l)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
-	l.events <- scheduler.KubeSynced{}
-	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
+	tell(l, scheduler.KubeSynced{})
+	tell(l, scheduler.Offered{Offers: []scheduler.Offer{offer(1)}})
 	effects := eventually(t, w, "call scheduler.Accept")
 	require.ErrorIs(t, end(), context.Canceled)
 	recorded := -1
@@ -133,7 +138,7 @@ func TestNothingIsCalledBeforeItIsSaved(t *testing.T) {
 func TestAFailedSaveEndsEverything(t *testing.T) {
 	w := &world{refuseSave: errors.New("another leads")}
 	l := testLoop(t, w, 1)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
 	err := l.run(t.Context())
 	require.ErrorIs(t, err, w.refuseSave)
 	require.ErrorContains(t, err, "save framework fw-1")
@@ -143,7 +148,7 @@ func TestAFailedSaveEndsEverything(t *testing.T) {
 func TestALeaseThatRanOutEndsBeforeTheNextCall(t *testing.T) {
 	w := &world{expired: true}
 	l := testLoop(t, w, 1)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
 	require.ErrorContains(t, l.run(t.Context()), "the lease ran out")
 	require.Equal(t, []string{"save framework fw-1, counter 0", "saved"}, w.seen())
 }
@@ -159,9 +164,9 @@ func TestACallThatFailsCostsThatCallOnly(t *testing.T) {
 	w := &world{refuseCall: errors.New("503")}
 	l := testLoop(t, w, 1)
 	end := start(t, l)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
-	l.events <- scheduler.KubeSynced{}
-	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
+	tell(l, scheduler.KubeSynced{})
+	tell(l, scheduler.Offered{Offers: []scheduler.Offer{offer(1)}})
 	eventually(t, w, "call scheduler.Accept")
 	require.ErrorIs(t, end(), context.Canceled)
 }
@@ -169,10 +174,10 @@ func TestACallThatFailsCostsThatCallOnly(t *testing.T) {
 func TestEventsThatWaitShareOneSave(t *testing.T) {
 	w := &world{}
 	l := testLoop(t, w, 100)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
-	l.events <- scheduler.KubeSynced{}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
+	tell(l, scheduler.KubeSynced{})
 	for i := range 100 {
-		l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(i)}}
+		tell(l, scheduler.Offered{Offers: []scheduler.Offer{offer(i)}})
 	}
 	end := start(t, l)
 	effects := eventually(t, w, "save node workers-100: Launching, agent a99, host h99")
@@ -186,13 +191,73 @@ func TestEventsThatWaitShareOneSave(t *testing.T) {
 	assert.LessOrEqual(t, saves, 2)
 }
 
+// While the store takes its time, adapters wait, and nothing piles up.
+func TestASlowStoreHoldsTheSendersBack(t *testing.T) {
+	w := &world{}
+	l := testLoop(t, w, 1)
+	l.events = make(chan arrival, 8)
+	saving, release := make(chan struct{}), make(chan struct{})
+	l.store = slowStore{w, saving, release}
+	end := start(t, l)
+	tell(l, scheduler.Subscribed{Framework: "fw-1"}) // whose ID is saved
+	<-saving
+	delivered := make(chan int)
+	go func() {
+		for i := range 1000 {
+			tell(l, scheduler.InverseRescinded{})
+			delivered <- i
+		}
+		close(delivered)
+	}()
+	last := -1
+	for stuck := false; !stuck; {
+		select {
+		case last = <-delivered:
+		case <-time.After(200 * time.Millisecond):
+			stuck = true
+		}
+	}
+	assert.Equal(t, 7, last, "as many as there is room for")
+	close(release)
+	for last = range delivered {
+	}
+	assert.Equal(t, 999, last)
+	require.ErrorIs(t, end(), context.Canceled)
+	lag := histogram(t, l.metrics.lag)
+	assert.Greater(t, lag.GetSampleSum(), 0.2, "those that waited, waited as long")
+}
+
+// slowStore saves when it is released.
+type slowStore struct {
+	*world
+	saving  chan<- struct{} // is closed by the first Save
+	release <-chan struct{}
+}
+
+func (s slowStore) Save(ctx context.Context, changes []scheduler.Change) error {
+	select {
+	case <-s.release:
+	default:
+		close(s.saving)
+		<-s.release
+	}
+	return s.world.Save(ctx, changes)
+}
+
+func histogram(t *testing.T, of prometheus.Histogram) *dto.Histogram {
+	t.Helper()
+	var metric dto.Metric
+	require.NoError(t, of.Write(&metric))
+	return metric.Histogram
+}
+
 func TestAFatalPlanSaysWhatToDo(t *testing.T) {
 	w := &world{}
 	l := testLoop(t, w, 1)
 	end := start(t, l)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
 	eventually(t, w, "saved")
-	l.events <- scheduler.Removed{Why: "Framework has been removed"}
+	tell(l, scheduler.Removed{Why: "Framework has been removed"})
 	eventually(t, w, "save framework , counter 0")
 	require.ErrorIs(t, end(), errFatal)
 }

@@ -12,6 +12,8 @@ import (
 
 // metrics are what /metrics shows, beside Go's own. Counts of pools and nodes are collected from the core's view.
 type metrics struct {
+	lag         prometheus.Histogram
+	waiting     prometheus.Gauge
 	steps       prometheus.Histogram
 	events      prometheus.Counter
 	saves       prometheus.Histogram
@@ -25,6 +27,8 @@ type metrics struct {
 func newMetrics(registry prometheus.Registerer) *metrics {
 	buckets := prometheus.ExponentialBuckets(0.0001, 4, 8)
 	m := &metrics{
+		lag:         prometheus.NewHistogram(prometheus.HistogramOpts{Name: "k8s_framework_loop_lag_seconds", Help: "How long the oldest event had waited when the loop took it.", Buckets: buckets}),
+		waiting:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "k8s_framework_events_waiting", Help: "Events that waited behind it."}),
 		steps:       prometheus.NewHistogram(prometheus.HistogramOpts{Name: "k8s_framework_step_seconds", Help: "Time to decide one plan.", Buckets: buckets}),
 		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "k8s_framework_events_total", Help: "Events that the core was told of."}),
 		saves:       prometheus.NewHistogram(prometheus.HistogramOpts{Name: "k8s_framework_save_seconds", Help: "Time to make one plan's changes durable.", Buckets: buckets}),
@@ -34,8 +38,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		alarms:      prometheus.NewCounter(prometheus.CounterOpts{Name: "k8s_framework_alarms_total", Help: "Notes that an operator should look at."}),
 		leading:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "k8s_framework_leading", Help: "1 while this instance leads."}),
 	}
-	registry.MustRegister(m.steps, m.events, m.saves, m.changes, m.calls, m.failedCalls, m.alarms, m.leading)
+	registry.MustRegister(m.lag, m.waiting, m.steps, m.events, m.saves, m.changes, m.calls, m.failedCalls, m.alarms, m.leading)
 	return m
+}
+
+func (m *metrics) waited(oldest time.Duration, more int) {
+	m.lag.Observe(oldest.Seconds())
+	m.waiting.Set(float64(more))
 }
 
 func (m *metrics) stepped(events int, took time.Duration) {

@@ -295,9 +295,9 @@ func answerTo(t *testing.T, a *operatorAPI, method, path, query, body string) in
 // TestOrdersAreObeyed asks the real core, in the loop.
 func TestOrdersAreObeyed(t *testing.T) {
 	w, l, server := leading(t)
-	l.events <- scheduler.Subscribed{Framework: "fw-1"}
-	l.events <- scheduler.KubeSynced{}
-	l.events <- scheduler.Offered{Offers: []scheduler.Offer{offer(1)}}
+	tell(l, scheduler.Subscribed{Framework: "fw-1"})
+	tell(l, scheduler.KubeSynced{})
+	tell(l, scheduler.Offered{Offers: []scheduler.Offer{offer(1)}})
 	eventually(t, w, "call scheduler.Accept")
 	const workers = "pools: [{name: workers, resources: {cpus: 2, mem: 1024}, kubelet: {maxPods: 20}}]"
 	for _, each := range []struct {

@@ -32,9 +32,9 @@ const (
 	component = "k8s-framework"
 )
 
-// Run runs one instance until ctx is done: it stands by, and once elected it leads. When ctx is done it resigns, so that a
-// standby takes over at once, and returns nil. Every other end is an error that says what happened; the process should
-// then be started again.
+// Run runs one instance until ctx is done: it stands by, and once elected it leads. When ctx is done, or an operator's command asks for
+// it, it resigns, so that a standby takes over at once, and returns nil. Every other end is an error that says what happened. Unless
+// ctx is done the process should be started again.
 func Run(ctx context.Context, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -52,10 +52,11 @@ func Run(ctx context.Context, o Options) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return i.serve(ctx, listener) })
 	group.Go(func() error { return i.takePart(ctx) })
-	if err := group.Wait(); asked.Err() == nil || !errors.Is(err, context.Canceled) {
-		return err
+	err = group.Wait()
+	if errors.Is(err, errAbdicated) || asked.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // instance is one process of the framework, with everything that can be made before it is elected.
@@ -170,21 +171,25 @@ func (i *instance) serve(ctx context.Context, listener net.Listener) error {
 
 // takePart stands by until elected, and then leads until the end.
 func (i *instance) takePart(ctx context.Context) error {
+	master, closeMaster, err := i.findMaster() // which a standby knows already when it is elected
+	if err != nil {
+		return err
+	}
+	defer closeMaster()
 	i.Log.Infof("connecting to ZooKeeper %s", i.zk.URL)
 	client, err := zk.Open(ctx, i.zk)
 	if err != nil {
 		return fmt.Errorf("--zk: %w", err)
 	}
 	defer client.Close()
-	ask := election(client.Leader)
-	i.api.election.Store(&ask)
+	i.api.takesPart(client)
 	i.Log.Infof("standing by as %s", i.Advertise)
 	leadership, err := client.Campaign(ctx, i.Advertise)
 	if err != nil {
 		return fmt.Errorf("election: %w", err)
 	}
 	i.Log.Infof("elected, epoch %d", leadership.Epoch())
-	err = i.lead(ctx, leadership)
+	err = i.lead(ctx, leadership, master)
 	farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
 	defer cancel()
 	if err := leadership.Resign(farewell); err != nil {
@@ -193,31 +198,12 @@ func (i *instance) takePart(ctx context.Context) error {
 	return err
 }
 
-// lead loads what was saved, connects the adapters to the loop, and turns it.
-func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
+// lead loads what was saved, connects the adapters to the loop, and turns it. The adapters begin while the nodes are still being read.
+func (i *instance) lead(ctx context.Context, leadership *zk.Leadership, master mesos.Leader) error {
 	state, err := i.load(ctx, leadership)
 	if err != nil {
 		return err
 	}
-	config := scheduler.DefaultConfig()
-	config.ReconcileEvery = i.ReconcileEvery
-	config.JoinByToken = i.Nodes.byToken()
-	config.Principal = i.mesos.Framework.Principal
-	if i.mesos.Credentials != nil {
-		config.Principal = i.mesos.Credentials.Principal
-	}
-	if config.Setup, err = i.Nodes.encode(); err != nil {
-		return err
-	}
-	core, err := scheduler.New(config, state)
-	if err != nil {
-		return fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
-	}
-	master, closeMaster, err := i.findMaster()
-	if err != nil {
-		return err
-	}
-	defer closeMaster()
 	options := i.mesos
 	options.Leader, options.Framework.Roles = master, roles(state.Pools)
 	options.Framework.GPUs = slices.ContainsFunc(state.Pools, func(p scheduler.PoolRecord) bool { return p.Resources.GPUs > 0 })
@@ -233,11 +219,22 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	i.drains.lead(func() drainCounts { return countsOf(operator.DrainStats()) })
 	defer i.drains.lead(nil)
 	group, ctx := errgroup.WithContext(ctx)
-	l := newLoop(core, i)
+	l := newLoop(i)
 	deliver := l.deliver(ctx)
 	l.store, l.caller, l.lease = leadership, subscription, leadership
 	l.operator = performer(func(op scheduler.Op) { operator.Perform(ctx, op, deliver) })
-	group.Go(func() error { return subscribe(ctx, subscription, state.Meta.FrameworkID, deliver) })
+	loaded := make(chan struct{})
+	group.Go(func() error {
+		if state.Meta.FrameworkID == "" {
+			// Mesos would give us a new one: not before it is known that no node is recorded, which it would lose.
+			select {
+			case <-loaded:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return subscribe(ctx, subscription, state.Meta.FrameworkID, deliver)
+	})
 	group.Go(func() error {
 		kube.NewWatcher(i.kube, i.trouble("Kubernetes API server of --kubeconfig")).Watch(ctx, deliver)
 		return ctx.Err()
@@ -249,6 +246,10 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 		})
 	}
 	group.Go(func() error {
+		if l.core, err = i.remember(ctx, leadership, state); err != nil {
+			return err
+		}
+		close(loaded)
 		i.api.lead(l)
 		i.metrics.leading.Set(1)
 		defer i.metrics.leading.Set(0)
@@ -258,9 +259,33 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership) error {
 	return group.Wait()
 }
 
-// load reads what was saved, and adds the pools of the options that are new.
+// remember makes the core of what was saved: of the state, and of the nodes, which are still to be read.
+func (i *instance) remember(ctx context.Context, leadership *zk.Leadership, state scheduler.State) (*scheduler.Core, error) {
+	var err error
+	if state.Nodes, err = leadership.LoadNodes(ctx); err != nil {
+		return nil, fmt.Errorf("load the saved state: %w", err)
+	}
+	config := scheduler.DefaultConfig()
+	config.ReconcileEvery = i.ReconcileEvery
+	config.JoinByToken = i.Nodes.byToken()
+	config.Principal = i.mesos.Framework.Principal
+	if i.mesos.Credentials != nil {
+		config.Principal = i.mesos.Credentials.Principal
+	}
+	if config.Setup, err = i.Nodes.encode(); err != nil {
+		return nil, err
+	}
+	core, err := scheduler.New(config, state)
+	if err != nil {
+		return nil, fmt.Errorf("the state saved at %s: %w", i.zk.URL, err)
+	}
+	i.Log.Infof("loaded %d pools, %d nodes, framework ID %q", len(state.Pools), len(state.Nodes), state.Meta.FrameworkID)
+	return core, nil
+}
+
+// load reads what was saved, except the nodes, and adds the pools of the options that are new.
 func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (scheduler.State, error) {
-	state, err := leadership.Load(ctx)
+	state, err := leadership.LoadPools(ctx)
 	if err != nil {
 		return state, fmt.Errorf("load the saved state: %w", err)
 	}
@@ -278,7 +303,6 @@ func (i *instance) load(ctx context.Context, leadership *zk.Leadership) (schedul
 		}
 	}
 	state.Pools = append(state.Pools, fresh...)
-	i.Log.Infof("loaded %d pools, %d nodes, framework ID %q", len(state.Pools), len(state.Nodes), state.Meta.FrameworkID)
 	return state, nil
 }
 

@@ -51,7 +51,7 @@ func lead(t *testing.T, url string) *zk.Leadership {
 	t.Cleanup(client.Close)
 	leadership, err := client.Campaign(t.Context(), "test:1")
 	require.NoError(t, err)
-	_, err = leadership.Load(t.Context())
+	_, err = leadership.LoadPools(t.Context())
 	require.NoError(t, err)
 	return leadership
 }

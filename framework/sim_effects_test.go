@@ -109,18 +109,18 @@ func (l *simLeader) Save(_ context.Context, changes []scheduler.Change) error {
 	return err
 }
 
-// Call implements Caller.
-func (l *simLeader) Call(_ context.Context, call scheduler.Call) error {
+// Send implements Caller.
+func (l *simLeader) Send(_ context.Context, call scheduler.Call) (answer func() error) {
 	l.w.watch.allows(l, call)
 	if !l.effect(call) {
-		return errUnknown
+		return func() error { return errUnknown }
 	}
 	l.w.watch.acts(l, call)
 	err := l.w.master.take(l, call)
 	if err != nil {
 		l.w.watch.notTaken(call)
 	}
-	return err
+	return func() error { return err }
 }
 
 // Perform implements Operator.

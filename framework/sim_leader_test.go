@@ -73,7 +73,8 @@ func (w *simWorld) elect() {
 	for _, role := range roles(state.Pools) {
 		l.roles[scheduler.Role(role)] = true
 	}
-	l.loop = newLoop(core, &instance{Options: Options{Log: w.journal()}, metrics: simMetrics})
+	l.loop = newLoop(&instance{Options: Options{Log: w.journal()}, metrics: simMetrics})
+	l.loop.core = core
 	l.loop.now = func() time.Time { return w.now }
 	l.loop.store, l.loop.caller, l.loop.operator, l.loop.lease = l, l, l, l
 	l.resume, l.finish = iter.Pull(l.live)
@@ -161,7 +162,7 @@ func (l *simLeader) tell(event scheduler.Event) {
 		return
 	}
 	l.w.logf("event %T %+v", event, event)
-	l.loop.events <- event // there is room for thousands
+	l.loop.events <- arrival{event, l.w.now} // there is room for thousands
 	l.wake()
 }
 

@@ -14,7 +14,8 @@ fail() {
 
 # containerd, runc, CNI plugins, iptables, conntrack, ethtool, socat: what a kubelet needs on its host.
 # iproute2 and util-linux: network namespaces, and entering them. zookeeper: the server's jars, with Java.
-packages="containerd runc containernetworking-plugins iproute2 util-linux iptables conntrack socat ethtool zookeeper"
+# valgrind: counts instructions of the hot paths (test/count), since virtual machines often have no counters of their own.
+packages="containerd runc containernetworking-plugins iproute2 util-linux iptables conntrack socat ethtool zookeeper valgrind"
 
 install_packages() {
 	missing=""

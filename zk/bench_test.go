@@ -15,7 +15,7 @@ func BenchmarkLoad(b *testing.B) {
 	require.NoError(b, l.Save(b.Context(), manyNodes(manyRecords)))
 	b.ReportAllocs()
 	for b.Loop() {
-		state, err := l.Load(b.Context())
+		state, err := load(b.Context(), l)
 		require.NoError(b, err)
 		require.Len(b, state.Nodes, manyRecords)
 	}
@@ -65,4 +65,27 @@ func BenchmarkHandOver(b *testing.B) {
 		<-elected
 		l, leading, standing = next(), standing, leading
 	}
+}
+
+// BenchmarkRecord is what a node's record costs beside ZooKeeper itself: it is encoded at each save, and decoded at each start.
+func BenchmarkRecord(b *testing.B) {
+	node := someNode(1)
+	data, err := encodeRecord(node)
+	require.NoError(b, err)
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := encodeRecord(node); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := decodeNode(string(node.Name), data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

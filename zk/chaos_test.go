@@ -37,7 +37,7 @@ func TestOneEpochAtATimeHasEffectiveWrites(t *testing.T) {
 	}
 	running.Wait()
 	_, last := elect(t, Options{URL: at(server.Address(), znode)})
-	state, err := last.Load(patience(t))
+	state, err := load(patience(t), last)
 	require.NoError(t, err)
 	t.Logf("%d epochs, %d saves confirmed, counter %d", last.Epoch(), len(book.confirmed), state.Meta.Counter)
 	assert.GreaterOrEqual(t, state.Meta.Counter, book.highest)
@@ -78,7 +78,7 @@ func leadOnce(ctx context.Context, t *testing.T, u URL, b *book) {
 	if err != nil {
 		return
 	}
-	state, err := l.Load(ctx)
+	state, err := load(ctx, l)
 	number := state.Meta.Counter
 	for err == nil {
 		number++

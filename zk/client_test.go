@@ -175,7 +175,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	for name, call := range map[string]func() error{
-		"Load":   func() error { _, err := l.Load(ctx); return err },
+		"Load":   func() error { _, err := load(ctx, l); return err },
 		"Leader": func() error { _, err := c.Leader(ctx); return err },
 		"Resign": func() error { return l.Resign(ctx) },
 	} {
@@ -220,14 +220,14 @@ func TestCredentialsHoldOverConnectionsAndSessions(t *testing.T) {
 	u.User, u.Password = "k8s", "secret"
 	c, l := elect(t, Options{URL: u})
 	p.cut()
-	_, err := l.Load(patience(t))
+	_, err := load(patience(t), l)
 	require.NoError(t, err)
 	require.NoError(t, l.Save(patience(t), someChanges()))
 	p.expireUntil(t, l.Lost())
 	within(t, "the loss", l.Lost())
 	again, err := c.Campaign(patience(t), "again:1")
 	require.NoError(t, err)
-	state, err := again.Load(patience(t))
+	state, err := load(patience(t), again)
 	require.NoError(t, err)
 	assert.Len(t, state.Nodes, 2)
 }

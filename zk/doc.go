@@ -3,7 +3,8 @@
 //
 //	client, err := zk.Open(ctx, zk.Options{URL: url})
 //	leadership, err := client.Campaign(ctx, "host:port") // blocks until elected
-//	state, err := leadership.Load(ctx)
+//	state, err := leadership.LoadPools(ctx)
+//	state.Nodes, err = leadership.LoadNodes(ctx)
 //	err = leadership.Save(ctx, plan.Save)
 //
 // It promises:

@@ -178,13 +178,24 @@ func (c *Client) deleteCandidates(ctx context.Context, token string) error {
 // Leader is the address of the candidate that leads, which may not know it yet, or not know yet that it will not for
 // long. It fails with ErrDisconnected as soon as there is no connection, and with ErrNoLeader when there is no candidate.
 func (c *Client) Leader(ctx context.Context) (string, error) {
+	return c.inLine(ctx, 0)
+}
+
+// Next is the address of the candidate that leads when the leader of now ends. It fails as Leader does, with ErrNoLeader when nobody
+// stands by.
+func (c *Client) Next(ctx context.Context) (string, error) {
+	return c.inLine(ctx, 1)
+}
+
+// inLine is the address of the candidate with so many before it.
+func (c *Client) inLine(ctx context.Context, before int) (string, error) {
 	ctx, cancel := c.connected(ctx)
 	defer cancel()
 	candidates, err := c.candidates(ctx)
 	if err != nil && !errors.Is(err, zk.ErrNoNode) {
 		return "", fmt.Errorf("ask who leads at %s: %w", c.url, err)
 	}
-	for _, each := range candidates {
+	for _, each := range candidates[min(before, len(candidates)):] {
 		found, err := c.get(ctx, c.url.child(leaderName, each.name))
 		if errors.Is(err, zk.ErrNoNode) {
 			continue // it has just ended

@@ -63,6 +63,13 @@ func TestThreeCandidatesLeadOneAfterTheOther(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, name, seen)
 		}
+		next, err := clients[i].Next(t.Context())
+		if i+1 < len(names) {
+			require.NoError(t, err)
+			assert.Equal(t, names[i+1], next)
+		} else {
+			assert.ErrorIs(t, err, ErrNoLeader, "nobody stands by")
+		}
 		require.NoError(t, l.Resign(t.Context()))
 		assert.ErrorIs(t, l.Err(), ErrResigned)
 		assert.False(t, l.Valid(time.Now()))
@@ -117,7 +124,7 @@ func TestSwallowingNetworkEndsTheLeaseInTime(t *testing.T) {
 	assert.ErrorIs(t, leader.Err(), ErrLeaseOver)
 	assert.WithinDuration(t, leader.Deadline(), lost, 250*time.Millisecond)
 	within(t, "the standby's election", elected)
-	assert.ErrorContains(t, leader.Save(t.Context(), nil), "Load first")
+	assert.ErrorContains(t, leader.Save(t.Context(), nil), "LoadPools first")
 }
 
 func TestExpiredSessionEndsTheLeadership(t *testing.T) {
@@ -199,7 +206,7 @@ func TestLostAnswersOfTheElection(t *testing.T) {
 			within(t, "the disturbance", lost)
 			assert.EqualValues(t, 1, l.Epoch(), "taken over twice")
 			assert.Len(t, candidatesOf(t, c), 1)
-			_, err = l.Load(patience(t))
+			_, err = load(patience(t), l)
 			require.NoError(t, err)
 			require.NoError(t, l.Save(patience(t), someChanges()), "the version of the epoch was not known")
 		})
@@ -271,7 +278,7 @@ func TestSleepingCandidateDoesNotDeposeItsSuccessor(t *testing.T) {
 	_, second := elect(t, o)
 	_, _, err = first.takeOver(t.Context(), name, "first:1")
 	assert.ErrorIs(t, err, ErrCandidateGone)
-	_, err = second.Load(t.Context())
+	_, err = load(t.Context(), second)
 	require.NoError(t, err)
 	assert.NoError(t, second.Save(t.Context(), someChanges()))
 }

@@ -27,8 +27,8 @@ const (
 	pingPart   = 3
 )
 
-// Leadership is one won election. It ends once, for one reason, and never comes back. Load and Save are for one
-// goroutine; the other methods may be called from any.
+// Leadership is one won election. It ends once, for one reason, and never comes back. Loading and Save are for one
+// goroutine at a time; the other methods may be called from any.
 type Leadership struct {
 	client *Client
 	fence  fence

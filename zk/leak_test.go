@@ -23,7 +23,7 @@ func TestNothingOutlivesItsClient(t *testing.T) {
 		c := open(t, Options{URL: through})
 		l, err := c.Campaign(patience(t), "a:1")
 		require.NoError(t, err)
-		_, err = l.Load(patience(t))
+		_, err = load(patience(t), l)
 		require.NoError(t, err)
 		p.cut()
 		require.NoError(t, l.Save(patience(t), someChanges()))

@@ -24,21 +24,16 @@ const (
 // maxProblems bounds how many unreadable records an error names.
 const maxProblems = 10
 
-// Load reads everything that is saved: what the leaders before us have saved is in it completely, since they can save no
-// more. A record that cannot be read is an error that names its znode; the first ten such are named. It must be called
-// before the first Save.
-func (l *Leadership) Load(ctx context.Context) (scheduler.State, error) {
+// LoadPools reads what is saved except the nodes, which are many: with it a leader can subscribe to Mesos. What the leaders before us
+// have saved is in it completely, since they can save no more. A record that cannot be read is an error that names its znode; the
+// first ten such are named. It must be called before the first Save.
+func (l *Leadership) LoadPools(ctx context.Context) (scheduler.State, error) {
 	ctx, cancel := joined(ctx, l.life)
 	defer cancel()
 	c, u := l.client, l.client.url
 	records := map[string]struct{}{}
 	var state scheduler.State
-
 	pools, err := loadAll(ctx, c, u.child(poolsName), records, decodePool)
-	if err != nil {
-		return state, err
-	}
-	nodes, err := loadAll(ctx, c, u.child(nodesName), records, decodeNode)
 	if err != nil {
 		return state, err
 	}
@@ -52,9 +47,23 @@ func (l *Leadership) Load(ctx context.Context) (scheduler.State, error) {
 		}
 		records[u.child(metaName)] = struct{}{}
 	}
-	state.Pools, state.Nodes = pools, nodes
+	state.Pools = pools
 	l.records = records
 	return state, nil
+}
+
+// LoadNodes reads the nodes, as LoadPools does the rest, after which it is called, and before the first Save of a node.
+func (l *Leadership) LoadNodes(ctx context.Context) ([]scheduler.Node, error) {
+	if l.records == nil {
+		return nil, errors.New("load nodes: nothing was loaded yet, want LoadPools first")
+	}
+	ctx, cancel := joined(ctx, l.life)
+	defer cancel()
+	nodes, err := loadAll(ctx, l.client, l.client.url.child(nodesName), l.records, decodeNode)
+	if err != nil {
+		l.records = nil // who does not know all that is saved saves nothing
+	}
+	return nodes, err
 }
 
 // loadAll reads all records below a znode, in the order of their names, and adds their paths to records.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,32 @@ import (
 )
 
 // server is the ZooKeeper that the tests share; each keeps to a path of its own.
-var server *zookeeper.Server
+var server = &shared{}
+
+// shared is a server that the first who asks for it starts: a benchmark that needs none runs without one.
+type shared struct {
+	ctx     context.Context // the server's life
+	dir     string
+	once    sync.Once
+	started *zookeeper.Server
+}
+
+// Address is where clients find the server, host:port.
+func (s *shared) Address() string {
+	s.once.Do(func() {
+		var err error
+		if s.started, err = zookeeper.Start(s.ctx, zookeeper.Options{Dir: s.dir}); err != nil {
+			panic(err)
+		}
+	})
+	return s.started.Address()
+}
+
+func (s *shared) kill() {
+	if s.started != nil {
+		_ = s.started.Kill()
+	}
+}
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -28,11 +54,8 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
-		if server, err = zookeeper.Start(ctx, zookeeper.Options{Dir: dir}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer server.Kill()
+		server.ctx, server.dir = ctx, dir
+		defer server.kill()
 		return m.Run()
 	}())
 }

@@ -28,7 +28,7 @@ func TestServerRestartsWithinTheSession(t *testing.T) {
 	require.NoError(t, <-saved)
 	assert.NoError(t, l.Err())
 	assert.True(t, l.Valid(time.Now()))
-	state, err := l.Load(patience(t))
+	state, err := load(patience(t), l)
 	require.NoError(t, err)
 	assert.EqualValues(t, 7, state.Meta.Counter)
 	assert.Len(t, state.Nodes, 2)
@@ -52,7 +52,7 @@ func TestServersOfAnEnsembleEnd(t *testing.T) {
 	u, err := ParseURL(ensemble.URL("/home"))
 	require.NoError(t, err)
 	c, l := elect(t, Options{URL: u, SessionTimeout: 5 * time.Second})
-	_, err = l.Load(patience(t))
+	_, err = load(patience(t), l)
 	require.NoError(t, err)
 
 	// The server that we talk to ends: another takes the session.
@@ -64,7 +64,7 @@ func TestServersOfAnEnsembleEnd(t *testing.T) {
 			require.NoError(t, each.Restart(t.Context()))
 		}
 	}
-	state, err := l.Load(patience(t))
+	state, err := load(patience(t), l)
 	require.NoError(t, err)
 	assert.Len(t, state.Nodes, 2)
 

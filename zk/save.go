@@ -30,7 +30,7 @@ func (l *Leadership) Save(ctx context.Context, changes []scheduler.Change) error
 		return fmt.Errorf("save: an earlier one failed: %w", l.broken)
 	}
 	if l.records == nil {
-		return errors.New("save: nothing was loaded yet, want Load first")
+		return errors.New("save: nothing was loaded yet, want LoadPools first")
 	}
 	ctx, cancel := joined(ctx, l.life)
 	defer cancel()

@@ -59,11 +59,20 @@ func manyNodes(n int) []scheduler.Change {
 	return changes
 }
 
+// load reads everything that is saved.
+func load(ctx context.Context, l *Leadership) (scheduler.State, error) {
+	state, err := l.LoadPools(ctx)
+	if err == nil {
+		state.Nodes, err = l.LoadNodes(ctx)
+	}
+	return state, err
+}
+
 // loaded is a leader that has loaded what is there.
 func loaded(tb testing.TB, o Options) *Leadership {
 	tb.Helper()
 	_, l := elect(tb, o)
-	_, err := l.Load(patience(tb))
+	_, err := load(patience(tb), l)
 	require.NoError(tb, err)
 	return l
 }
@@ -73,7 +82,7 @@ func reload(tb testing.TB, l *Leadership) scheduler.State {
 	tb.Helper()
 	require.NoError(tb, l.Resign(patience(tb)))
 	_, next := elect(tb, Options{URL: l.client.url})
-	state, err := next.Load(patience(tb))
+	state, err := load(patience(tb), next)
 	require.NoError(tb, err)
 	require.NoError(tb, next.Resign(patience(tb)))
 	return state
@@ -82,8 +91,8 @@ func reload(tb testing.TB, l *Leadership) scheduler.State {
 func TestNothingIsSavedAtFirst(t *testing.T) {
 	t.Parallel()
 	_, l := elect(t, Options{URL: at(server.Address(), home(t))})
-	assert.ErrorContains(t, l.Save(t.Context(), someChanges()), "want Load first")
-	state, err := l.Load(t.Context())
+	assert.ErrorContains(t, l.Save(t.Context(), someChanges()), "want LoadPools first")
+	state, err := load(t.Context(), l)
 	require.NoError(t, err)
 	assert.Empty(t, state.Nodes)
 	assert.Empty(t, state.Pools)
@@ -311,7 +320,7 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 			o := Options{URL: at(server.Address(), home(t))}
 			create(t, other(t), o.URL.child(each.znode), each.data)
 			_, l := elect(t, o)
-			_, err := l.Load(t.Context())
+			_, err := load(t.Context(), l)
 			assert.ErrorContains(t, err, "load "+o.URL.child(each.znode)+":")
 			assert.ErrorContains(t, err, each.problem)
 			assert.Error(t, l.Save(t.Context(), someChanges()), "saved without having loaded")
@@ -328,7 +337,7 @@ func TestManyRecordsAreLoadedOverBreakingConnections(t *testing.T) {
 	lost, loading := p.loseNext(opGetData, false), make(chan struct{})
 	go func() {
 		defer close(loading)
-		state, err := l.Load(patience(t))
+		state, err := load(patience(t), l)
 		assert.NoError(t, err)
 		assert.Len(t, state.Nodes, nodes)
 	}()
@@ -339,7 +348,7 @@ func TestManyRecordsAreLoadedOverBreakingConnections(t *testing.T) {
 	p.silence(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := l.Load(ctx)
+	_, err := load(ctx, l)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
@@ -351,7 +360,7 @@ func TestManyUnreadableRecordsAreSummedUp(t *testing.T) {
 		create(t, conn, o.URL.child(nodesName, fmt.Sprintf("x-%02d", i)), "")
 	}
 	_, l := elect(t, o)
-	_, err := l.Load(t.Context())
+	_, err := load(t.Context(), l)
 	assert.ErrorContains(t, err, "x-09")
 	assert.NotContains(t, err.Error(), "x-10")
 	assert.ErrorContains(t, err, "and 2 more")

@@ -132,7 +132,7 @@ func TestRecordsOfVersion1AreLoaded(t *testing.T) {
 	}
 	draining.Phase, draining.DrainBy, draining.Drain = scheduler.Draining, draining.Launched.Add(time.Hour), draining.Executor.Drain
 	want := scheduler.State{Meta: someMeta(7).Meta, Pools: []scheduler.PoolRecord{pool}, Nodes: []scheduler.Node{launching, draining}}
-	state, err := l.Load(t.Context())
+	state, err := load(t.Context(), l)
 	require.NoError(t, err)
 	assert.Equal(t, want, state)
 

@@ -17,7 +17,7 @@ func operatorCommands() []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(), poolsCommand(),
 		scaleCommand(), applyCommand(), deleteCommand(),
-		pauseCommand(), resumeCommand(), rollbackCommand(), restartCommand(), cancelCommand(), teardownCommand(),
+		pauseCommand(), resumeCommand(), rollbackCommand(), restartCommand(), cancelCommand(), abdicateCommand(), teardownCommand(),
 	}
 }
 
@@ -162,6 +162,14 @@ func cancelCommand() *cobra.Command {
 		}
 		return operator.Cancel(view, o.args[0])
 	})
+}
+
+func abdicateCommand() *cobra.Command {
+	return orderCommand(&cobra.Command{
+		Use:   "abdicate",
+		Short: "Make the leader resign and end, so that the instance that is next in line leads; its supervisor starts it again",
+		Args:  cobra.NoArgs,
+	}, atOnce, func(asked) (operator.Request, error) { return operator.Abdicate(), nil })
 }
 
 func teardownCommand() *cobra.Command {

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -169,4 +170,42 @@ func BenchmarkWatcherListsTenThousandNodes(b *testing.B) {
 		b.ReportMetric(float64(peak.HeapInuse)/1e6, "MB-peak-heap")
 		runtime.KeepAlive(w)
 	}
+}
+
+// answers is an API server without a network.
+type answers func(*http.Request) string
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(a(r))), Request: r}, nil
+}
+
+// BenchmarkWatcherSeesChanges reads a watch of a hundred changes of a Node.
+func BenchmarkWatcherSeesChanges(b *testing.B) {
+	const changes = 100
+	change := event("MODIFIED", node("host-1", "u", 1, "True", slice, "t1")) + event("MODIFIED", node("host-1", "u", 2, "False", slice, "t2"))
+	stream := strings.Repeat(change, changes/2)
+	client, err := api.New(&rest.Config{Host: "http://api", QPS: 1e9, Transport: answers(func(r *http.Request) string {
+		if r.URL.Query().Get("watch") == "true" {
+			return stream
+		}
+		return list(1, "")
+	})})
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(b.Context())
+		seen := 0
+		NewWatcher(client, nil).Watch(ctx, func(e scheduler.Event) {
+			if _, is := e.(scheduler.KubeNodeSeen); is {
+				seen++
+			}
+			if seen == changes {
+				cancel()
+			}
+		})
+		if seen != changes {
+			b.Fatalf("%d changes were seen", seen)
+		}
+	}
+	b.ReportMetric(changes*float64(b.N)/b.Elapsed().Seconds(), "changes/s")
 }

@@ -11,7 +11,7 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// Client is one framework's conversation with the Mesos masters. Run is called once at a time; Call may be called from any
+// Client is one framework's conversation with the Mesos masters. Run is called once at a time; Send may be called from any
 // goroutine, but only calls that follow one another arrive in their order.
 type Client struct {
 	options Options
@@ -41,7 +41,7 @@ func New(options Options) (*Client, error) {
 // asks the master for one; it is in the first Subscribed, and is kept for later subscriptions.
 //
 // [scheduler.Disconnected] is delivered when a subscription ends, and when an attempt fails for another reason than the one
-// before it, so that it can be shown. By the time it is delivered, Call fails.
+// before it, so that it can be shown. By the time it is delivered, Send fails.
 //
 // deliver may block: nothing is read meanwhile, and the heartbeat watch waits.
 //

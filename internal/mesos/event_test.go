@@ -27,8 +27,19 @@ func TestEventsBecomeTheCoresWords(t *testing.T) {
 	})
 }
 
+// recorded are the frames of the events in testdata.
+func recorded(t testing.TB) [][]byte {
+	t.Helper()
+	var frames [][]byte
+	datadriven.RunTestAny(t, "testdata/events.txt", func(t testing.TB, d *datadriven.TestData) string {
+		frames = append(frames, frameOf(t, d.Input))
+		return d.Expected
+	})
+	return frames
+}
+
 // frameOf is the frame of an event that is given in JSON.
-func frameOf(t *testing.T, text string) []byte {
+func frameOf(t testing.TB, text string) []byte {
 	t.Helper()
 	var said v1sched.Event
 	require.NoError(t, json.Unmarshal([]byte(text), &said))
@@ -136,7 +147,8 @@ func TestHealthIsOneOfThree(t *testing.T) {
 	assert.Equal(t, scheduler.Unhealthy, fromStatus(&v1.TaskStatus{Healthy: pointer(false)}).Healthy)
 }
 
-// FuzzEvents: no frame makes decoding panic, and none is taken for more than one thing.
+// FuzzEvents: no frame makes decoding panic, and none is taken for more than one thing. A status update keeps what it has to be
+// acknowledged with.
 func FuzzEvents(f *testing.F) {
 	for _, seed := range []v1sched.Event{
 		{Type: v1sched.Event_HEARTBEAT},
@@ -152,6 +164,9 @@ func FuzzEvents(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(frame)
 	}
+	for _, frame := range recorded(f) {
+		f.Add(frame)
+	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		decoded, err := decodeEvent(frame)
 		things := 0
@@ -162,6 +177,14 @@ func FuzzEvents(f *testing.F) {
 		}
 		require.LessOrEqual(t, things, 1)
 		require.False(t, err != nil && things > 0)
+		if update, is := decoded.core.(scheduler.TaskUpdated); is {
+			var said v1sched.Event
+			require.NoError(t, said.Unmarshal(frame))
+			require.Contains(t, scheduler.TaskStates(), update.State)
+			status := said.Update.Status
+			require.Equal(t, []string{string(status.UUID), status.GetAgentID().GetValue(), status.TaskID.Value},
+				[]string{string(update.Update), string(update.Agent), string(update.Task)})
+		}
 		if inverse, is := decoded.core.(scheduler.InverseOffered); is {
 			for _, offer := range inverse.Offers {
 				require.Positive(t, offer.UnavailableFrom)
@@ -169,4 +192,26 @@ func FuzzEvents(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkDecodeUpdate reads a status update into the core's words.
+func BenchmarkDecodeUpdate(b *testing.B) {
+	said := v1sched.Event{Type: v1sched.Event_UPDATE, Update: &v1sched.Event_Update{Status: v1.TaskStatus{
+		TaskID: v1.TaskID{Value: "workers-17.1"}, State: v1.TASK_RUNNING.Enum(), Source: v1.SOURCE_EXECUTOR.Enum(),
+		AgentID:    &v1.AgentID{Value: "7ec93f3e-2a3f-4f0e-9f6c-5f3c0f1b2d3e-S17"},
+		ExecutorID: &v1.ExecutorID{Value: "workers-17"}, UUID: []byte("0123456789abcdef"),
+		Message: pointer("kubelet is healthy"), Timestamp: pointer(1.7e9),
+		ContainerStatus: &v1.ContainerStatus{
+			ContainerID:  &v1.ContainerID{Value: "5c3f2a0e-8f5d-4b1f-9a3e-3f6c1d2b7a90"},
+			NetworkInfos: []v1.NetworkInfo{{IPAddresses: []v1.NetworkInfo_IPAddress{{IPAddress: pointer("10.1.2.3")}}}},
+		},
+	}}}
+	frame, err := said.Marshal()
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, err := decodeEvent(frame); err != nil || got.core == nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -23,7 +23,7 @@ func TestAStandbysRedirectIsFollowedAndCallsGoToTheLeader(t *testing.T) {
 
 	assert.Equal(t, leader.address(), await[scheduler.Subscribed](c).Master)
 	assert.Equal(t, "/api/v1/scheduler", leader.got(v1sched.Call_SUBSCRIBE)[0].path, "the path stays ours")
-	require.NoError(t, c.client.Call(t.Context(), scheduler.Revive{Roles: []scheduler.Role{"workers"}}))
+	require.NoError(t, c.call(scheduler.Revive{Roles: []scheduler.Role{"workers"}}))
 	require.Len(t, leader.got(v1sched.Call_REVIVE), 1)
 	assert.Equal(t, "stream-of-the-test", leader.got(v1sched.Call_REVIVE)[0].header.Get("Mesos-Stream-Id"))
 	assert.Empty(t, first.got(v1sched.Call_REVIVE))

@@ -212,6 +212,9 @@ func talk(t *testing.T, options mesos.Options, framework scheduler.FrameworkID) 
 }
 
 // talkTo runs a client against one master.
+// call sends a call and waits for its answer.
+func (c *conversation) call(call scheduler.Call) error { return c.client.Send(c.t.Context(), call)() }
+
 func talkTo(t *testing.T, address string) *conversation {
 	t.Helper()
 	return talk(t, mesos.Options{Leader: leading(t, address)}, "")

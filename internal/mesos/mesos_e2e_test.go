@@ -231,7 +231,7 @@ func insist[E scheduler.Event](c *conversation, call scheduler.Call, wanted func
 	limit := time.After(time.Minute)
 	for {
 		if call != nil {
-			require.NoError(c.t, c.client.Call(c.t.Context(), call))
+			require.NoError(c.t, c.call(call))
 		}
 		again := time.After(300 * time.Millisecond)
 		for waiting := true; waiting; {
@@ -270,7 +270,7 @@ func (c *conversation) account(event scheduler.Event, wanted bool) {
 		}
 	}
 	for _, call := range calls {
-		require.NoError(c.t, c.client.Call(c.t.Context(), call))
+		require.NoError(c.t, c.call(call))
 	}
 }
 
@@ -296,7 +296,7 @@ func TestANodesLifeAgainstMesos(t *testing.T) {
 	offer := until(c, func(e scheduler.Offered) bool { return len(e.Offers) > 0 }).Offers[0]
 	assert.Equal(t, scheduler.Hostname("agent1.example"), offer.Host)
 	assert.Equal(t, []scheduler.Attribute{{Name: "rack", Value: "r7"}}, offer.Attributes)
-	require.NoError(t, c.client.Call(t.Context(), scheduler.Accept{
+	require.NoError(t, c.call(scheduler.Accept{
 		Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Refuse: time.Hour, Launches: []scheduler.Launch{{
 			Node: scheduler.Node{Name: "workers-1", Pool: "workers", Executor: scheduler.Executor{
 				Resources: []scheduler.Resource{take(offer, "cpus", 100), take(offer, "mem", 32000)},
@@ -310,13 +310,13 @@ func TestANodesLifeAgainstMesos(t *testing.T) {
 	running := until(c, reaches(scheduler.TaskRunning))
 
 	at := []scheduler.TaskAt{{Task: "workers-1.1", Agent: offer.Agent}}
-	require.NoError(t, c.client.Call(t.Context(), scheduler.Reconcile{Tasks: at}))
+	require.NoError(t, c.call(scheduler.Reconcile{Tasks: at}))
 	answer := until(c, reaches(scheduler.TaskRunning))
 	assert.Equal(t, "REASON_RECONCILIATION", answer.Reason)
 	assert.Empty(t, answer.Update)
 	assert.Equal(t, scheduler.ExecutorID("workers-1"), answer.Executor)
 
-	require.NoError(t, c.client.Call(t.Context(), scheduler.TellDrained{Node: "workers-1", Agent: offer.Agent, Executor: "workers-1"}))
+	require.NoError(t, c.call(scheduler.TellDrained{Node: "workers-1", Agent: offer.Agent, Executor: "workers-1"}))
 	assert.Equal(t, "heard drained workers-1", until(c, reaches(scheduler.TaskRunning)).Message)
 
 	// The agent dies and returns: the executor goes on as the same process.
@@ -335,7 +335,7 @@ func TestANodesLifeAgainstMesos(t *testing.T) {
 	assert.Equal(t, id, until(c, func(scheduler.Subscribed) bool { return true }).Framework)
 	insist(c, scheduler.Reconcile{Tasks: at}, reaches(scheduler.TaskRunning))
 
-	require.NoError(t, c.client.Call(t.Context(), scheduler.Kill{Task: "workers-1.1", Agent: offer.Agent, Grace: 7 * time.Second}))
+	require.NoError(t, c.call(scheduler.Kill{Task: "workers-1.1", Agent: offer.Agent, Grace: 7 * time.Second}))
 	assert.Equal(t, "grace 7s true", until(c, reaches(scheduler.TaskKilling)).Message)
 	until(c, reaches(scheduler.TaskKilled))
 	ended := until(c, func(scheduler.ExecutorEnded) bool { return true })

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
-	"github.com/cockroachdb/datadriven"
 	"github.com/mesos/mesos-go/api/v1/lib/encoding"
 	"github.com/mesos/mesos-go/api/v1/lib/encoding/codecs"
 	"github.com/mesos/mesos-go/api/v1/lib/encoding/framing"
@@ -21,16 +21,9 @@ import (
 )
 
 // recordedOffers are the frames of the OFFERS events in testdata.
-func recordedOffers(t *testing.T) [][]byte {
+func recordedOffers(t testing.TB) [][]byte {
 	t.Helper()
-	var frames [][]byte
-	datadriven.RunTest(t, "testdata/events.txt", func(t *testing.T, d *datadriven.TestData) string {
-		if frame := frameOf(t, d.Input); isOffers(frame) {
-			frames = append(frames, frame)
-		}
-		return d.Expected
-	})
-	return frames
+	return slices.DeleteFunc(recorded(t), func(frame []byte) bool { return !isOffers(frame) })
 }
 
 func TestBothWaysOfReadingOffersAgree(t *testing.T) {
@@ -97,22 +90,25 @@ func TestMalformedOffersAreErrors(t *testing.T) {
 	require.ErrorContains(t, err, "offer 1: malformed message: an offer without id, agent or host name")
 }
 
+// FuzzOffers: no frame makes decoding panic, and what mesos-go reads of one, once it is written as Mesos writes it, is read the same
+// directly. With fields that are unknown, doubled or out of order the two need not agree.
 func FuzzOffers(f *testing.F) {
 	for _, text := range []string{"\x08\x02", "\x08\x02\x1a\x00", "\x08\x02\x1a\x02\x0a\x00"} {
 		f.Add([]byte(text))
 	}
-	f.Add(offersFrame(f, 1))
 	f.Add(offersFrame(f, 2))
+	for _, frame := range recordedOffers(f) {
+		f.Add(frame)
+	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		direct, err := decodeOffers(frame)
+		_, _ = decodeOffers(frame)
 		var said v1sched.Event
 		if wire.Decode(frame, &said) != nil || said.Type != v1sched.Event_OFFERS {
 			return
 		}
-		canonical, encodeErr := said.Marshal()
-		if encodeErr != nil || !bytes.Equal(canonical, frame) {
-			return // with fields that are unknown, doubled or out of order the two need not agree
-		}
+		canonical, err := said.Marshal()
+		require.NoError(t, err)
+		direct, err := decodeOffers(canonical)
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(fromOffers(said.Offers)), fmt.Sprint(direct))
 	})

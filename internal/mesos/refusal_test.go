@@ -62,7 +62,7 @@ func TestAStolenSubscriptionEndsRun(t *testing.T) {
 	c := talkTo(t, m.address())
 	await[scheduler.Subscribed](c)
 	require.ErrorIs(t, c.end(), mesos.ErrFailedOver)
-	require.ErrorIs(t, c.client.Call(t.Context(), scheduler.Revive{}), mesos.ErrNotSubscribed)
+	require.ErrorIs(t, c.call(scheduler.Revive{}), mesos.ErrNotSubscribed)
 	assert.Len(t, m.got(v1sched.Call_SUBSCRIBE), 1)
 }
 

@@ -26,7 +26,7 @@ func TestTLSChecksTheMasterAgainstTheCAFile(t *testing.T) {
 
 	c := talk(t, mesos.Options{Leader: leading(t, m.address()), HTTPS: true, CAFile: ca}, "")
 	await[scheduler.Subscribed](c)
-	require.NoError(t, c.client.Call(t.Context(), scheduler.Revive{}))
+	require.NoError(t, c.call(scheduler.Revive{}))
 
 	stranger := talk(t, mesos.Options{Leader: leading(t, m.address()), HTTPS: true}, "")
 	assert.Contains(t, await[scheduler.Disconnected](stranger).Why, "failed to verify certificate")
@@ -38,7 +38,7 @@ func TestCredentialsGoWithEveryRequest(t *testing.T) {
 		Leader: leading(t, m.address()), Credentials: &mesos.Credentials{Principal: "alice", Secret: "wonder"},
 	}, "")
 	await[scheduler.Subscribed](c)
-	require.NoError(t, c.client.Call(t.Context(), scheduler.Suppress{}))
+	require.NoError(t, c.call(scheduler.Suppress{}))
 	assert.Equal(t, "Basic YWxpY2U6d29uZGVy", m.got(v1sched.Call_SUBSCRIBE)[0].header.Get("Authorization"))
 	assert.Equal(t, "Basic YWxpY2U6d29uZGVy", m.got(v1sched.Call_SUPPRESS)[0].header.Get("Authorization"))
 	assert.Equal(t, "alice", m.got(v1sched.Call_SUBSCRIBE)[0].call.Subscribe.FrameworkInfo.GetPrincipal())

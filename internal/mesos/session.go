@@ -16,27 +16,46 @@ import (
 
 // session is what calls need to know of the subscription that they belong to.
 type session struct {
-	ctx       context.Context // of the stream: a call that outlives it is of no use
 	hang      context.CancelCauseFunc
-	http      *http.Client
+	calls     *wire.Pipeline
 	master    string
-	url       string
-	header    http.Header
 	timeout   time.Duration
 	framework scheduler.FrameworkID
-	// tearing: TEARDOWN was sent, and not refused.
-	tearing atomic.Bool
+	// tearing: TEARDOWN was sent, and not refused. over: the stream has ended.
+	tearing, over atomic.Bool
 }
 
-// Call sends one call to the master that we are subscribed to. nil means that it was accepted, not that it was or will be done.
+// errOver is what calls fail with whose stream has ended.
+var errOver = fmt.Errorf("%w: the stream ended meanwhile", ErrNotSubscribed)
+
+// end ends the session with its stream. A TEARDOWN is answered only after that.
+func (s *session) end() {
+	s.over.Store(true)
+	if !s.tearing.Load() {
+		s.calls.Close(errOver)
+	}
+}
+
+// tornDown looks at the answer to a TEARDOWN. Unless it was refused, nothing is called after it.
+func (s *session) tornDown(refused bool) {
+	s.tearing.Store(!refused)
+	if !refused || s.over.Load() {
+		s.calls.Close(errOver)
+	}
+}
+
+// Send sends one call to the master that we are subscribed to, at the latest when its answer is asked for: many calls go out
+// together, in the order of Send, without a round trip for each. answer waits for what the master says. nil means that the call was
+// accepted, not that it was or will be done. Each answer must be asked for, in the order of the calls.
 //
 // An UpdateFramework holds for every later subscription as well, also when it failed for another reason than a refusal. If it is
 // not known whether the master took it, the subscription ends, and the next one says it. A TearDown that the master takes ends
 // Run with [ErrTornDown].
 //
 // Errors: [ErrNotSubscribed], at once, while there is no subscription; a [*Refused]; ctx's; those of the network and of
-// Options.Renderer. None of them is about anything but this call, and none but those of UpdateFramework ends the subscription.
-func (c *Client) Call(ctx context.Context, call scheduler.Call) error {
+// Options.Renderer. A connection that breaks costs all calls that are not answered yet; besides that none is about anything but
+// its call, and none but those of UpdateFramework ends the subscription.
+func (c *Client) Send(ctx context.Context, call scheduler.Call) (answer func() error) {
 	if update, is := call.(scheduler.UpdateFramework); is {
 		return c.update(ctx, update)
 	}
@@ -44,54 +63,59 @@ func (c *Client) Call(ctx context.Context, call scheduler.Call) error {
 }
 
 // update changes what we say of ourselves.
-func (c *Client) update(ctx context.Context, call scheduler.UpdateFramework) error {
+func (c *Client) update(ctx context.Context, call scheduler.UpdateFramework) (answer func() error) {
 	before := c.framework.Load()
 	after := before.with(call)
 	c.framework.Store(&after)
 	current := c.session.Load()
-	err := c.send(ctx, current, call)
-	var refused *Refused
-	switch {
-	case err == nil, errors.Is(err, ErrNotSubscribed), errors.Is(err, ErrStaleStream):
-	case errors.As(err, &refused) && refused.final():
-		c.framework.CompareAndSwap(&after, before) // a SUBSCRIBE with it would be refused as well, which ends Run
-	default:
-		current.hang(fmt.Errorf("whether the master knows our new roles is not known: %w", err))
+	sent := c.send(ctx, current, call)
+	return func() error {
+		err := sent()
+		var refused *Refused
+		switch {
+		case err == nil, errors.Is(err, ErrNotSubscribed), errors.Is(err, ErrStaleStream):
+		case errors.As(err, &refused) && refused.final():
+			c.framework.CompareAndSwap(&after, before) // a SUBSCRIBE with it would be refused as well, which ends Run
+		default:
+			current.hang(fmt.Errorf("whether the master knows our new roles is not known: %w", err))
+		}
+		return err
 	}
-	return err
 }
 
 // send sends one call in a session, which may be nil.
-func (c *Client) send(ctx context.Context, current *session, call scheduler.Call) error {
+func (c *Client) send(ctx context.Context, current *session, call scheduler.Call) (answer func() error) {
 	if current == nil {
-		return fmt.Errorf("%s: %w", describe(call), ErrNotSubscribed)
+		return failed(call, ErrNotSubscribed)
 	}
 	message, err := speaker{current.framework, *c.framework.Load(), c.options.Renderer}.encode(call)
 	if err != nil {
-		return fmt.Errorf("%s: %w", describe(call), err)
+		return failed(call, err)
 	}
-	late := fmt.Errorf("no answer within %v: %w", current.timeout, context.DeadlineExceeded)
-	ctx, cancel := context.WithTimeoutCause(ctx, current.timeout, late)
-	defer cancel()
-	if _, last := call.(scheduler.TearDown); last {
+	if message.Type == v1sched.Call_TEARDOWN {
 		current.tearing.Store(true) // the stream ends before the answer comes, and must not take it away
-	} else {
-		defer context.AfterFunc(current.ctx, cancel)()
 	}
-	response, err := wire.Post(ctx, current.http, current.url, current.header, message)
-	switch {
-	case err != nil && current.ctx.Err() != nil:
-		return fmt.Errorf("%s: %w: the stream ended meanwhile", describe(call), ErrNotSubscribed)
-	case err != nil:
-		return fmt.Errorf("%s: %w", describe(call), err)
+	posted := current.calls.Post(message, current.timeout)
+	return func() error {
+		status, text, err := posted.Wait(ctx)
+		refused := err == nil && status != taken(message.Type)
+		if message.Type == v1sched.Call_TEARDOWN {
+			current.tornDown(refused)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", describe(call), err)
+		}
+		if refused {
+			why := &Refused{Call: message.Type.String(), Master: current.master, Status: status, Text: text}
+			return fmt.Errorf("%s: %w", describe(call), why)
+		}
+		return nil
 	}
-	text := wire.Text(response)
-	if response.StatusCode != taken(message.Type) {
-		current.tearing.Store(false)
-		refused := &Refused{Call: message.Type.String(), Master: current.master, Status: response.StatusCode, Text: text}
-		return fmt.Errorf("%s: %w", describe(call), refused)
-	}
-	return nil
+}
+
+// failed is the answer to a call that was not sent.
+func failed(call scheduler.Call, err error) func() error {
+	return func() error { return fmt.Errorf("%s: %w", describe(call), err) }
 }
 
 // taken is the status by which a master accepts a call: UPDATE_FRAMEWORK is done by the time that it is answered.

@@ -2,6 +2,7 @@ package mesos_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +15,7 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// BenchmarkAcknowledge is the cost of one call after another over loopback; the server only reads and answers 202.
+// BenchmarkAcknowledge is the cost of a call over loopback, of which so many are sent together; the server only reads and answers 202.
 func BenchmarkAcknowledge(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -42,10 +43,20 @@ func BenchmarkAcknowledge(b *testing.B) {
 	<-ready
 
 	call := scheduler.Acknowledge{Task: "workers-1.1", Agent: "agent-1", Update: "0123456789abcdef"}
-	for b.Loop() {
-		require.NoError(b, client.Call(ctx, call))
+	for _, together := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("together=%d", together), func(b *testing.B) {
+			for b.Loop() {
+				var answers []func() error
+				for range together {
+					answers = append(answers, client.Send(ctx, call))
+				}
+				for _, answer := range answers {
+					require.NoError(b, answer())
+				}
+			}
+			b.ReportMetric(float64(together)*float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+		})
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 	cancel()
 	require.ErrorIs(b, <-ended, context.Canceled)
 }

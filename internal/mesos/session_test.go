@@ -31,8 +31,8 @@ func subscribedTo(t *testing.T, onCall func(*v1sched.Call, http.ResponseWriter),
 func TestCallsGoInOrderOnOneConnectionThatIsNotTheStreams(t *testing.T) {
 	c, m := subscribedTo(t, nil, mesos.Options{})
 	for range 20 {
-		require.NoError(t, c.client.Call(t.Context(), scheduler.Kill{Task: "workers-1.1", Agent: "agent-1"}))
-		require.NoError(t, c.client.Call(t.Context(), revive))
+		require.NoError(t, c.call(scheduler.Kill{Task: "workers-1.1", Agent: "agent-1"}))
+		require.NoError(t, c.call(revive))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,7 +73,7 @@ func TestARefusedCallCostsTheCallAndNotTheSubscription(t *testing.T) {
 				w.WriteHeader(http.StatusAccepted)
 			}, mesos.Options{})
 
-			err := c.client.Call(t.Context(), revive)
+			err := c.call(revive)
 			var refused *mesos.Refused
 			require.ErrorAs(t, err, &refused)
 			assert.Equal(t, &mesos.Refused{Call: "REVIVE", Master: m.address(), Status: test.status, Text: test.text}, refused)
@@ -81,7 +81,7 @@ func TestARefusedCallCostsTheCallAndNotTheSubscription(t *testing.T) {
 			for _, sentinel := range []error{mesos.ErrStaleStream, mesos.ErrNotSubscribed} {
 				assert.Equal(t, test.is == sentinel, errors.Is(err, sentinel), "%v", sentinel)
 			}
-			require.NoError(t, c.client.Call(t.Context(), revive))
+			require.NoError(t, c.call(revive))
 			assert.Len(t, m.got(v1sched.Call_SUBSCRIBE), 1)
 			assert.Empty(t, c.events)
 		})
@@ -118,7 +118,7 @@ func TestACallThatHangsEndsAtItsDeadline(t *testing.T) {
 			await[scheduler.Subscribed](c)
 
 			began := time.Now()
-			require.ErrorIs(t, c.client.Call(t.Context(), revive), context.DeadlineExceeded)
+			require.ErrorIs(t, c.call(revive), context.DeadlineExceeded)
 			assert.Less(t, time.Since(began), 2*time.Second)
 			assert.Empty(t, c.events, "the subscription goes on")
 		})
@@ -129,7 +129,7 @@ func TestACallWithoutASubscriptionFailsAtOnce(t *testing.T) {
 	m := newMaster(t, func(_ int, s *stream) { s.accept(); s.hold() }) // accepted, but no SUBSCRIBED
 	c := talkTo(t, m.address())
 	require.Eventually(t, func() bool { return len(m.got(v1sched.Call_SUBSCRIBE)) == 1 }, patience, time.Millisecond)
-	require.ErrorIs(t, c.client.Call(t.Context(), revive), mesos.ErrNotSubscribed)
+	require.ErrorIs(t, c.call(revive), mesos.ErrNotSubscribed)
 	assert.Empty(t, m.got(v1sched.Call_REVIVE))
 }
 
@@ -149,14 +149,14 @@ func TestByTheTimeOfDisconnectedCallsFail(t *testing.T) {
 	}
 	c := talkTo(t, m.address())
 	await[scheduler.Subscribed](c)
-	require.ErrorIs(t, c.client.Call(t.Context(), revive), mesos.ErrNotSubscribed)
+	require.ErrorIs(t, c.call(revive), mesos.ErrNotSubscribed)
 	await[scheduler.Disconnected](c)
-	require.ErrorIs(t, c.client.Call(t.Context(), revive), mesos.ErrNotSubscribed)
+	require.ErrorIs(t, c.call(revive), mesos.ErrNotSubscribed)
 }
 
 func TestACallThatCannotBeRenderedIsNotSent(t *testing.T) {
 	c, m := subscribedTo(t, nil, mesos.Options{Renderer: refusing{}})
-	err := c.client.Call(t.Context(), scheduler.Accept{Agent: "agent-1", Launches: []scheduler.Launch{{Task: "workers-1.1"}}})
+	err := c.call(scheduler.Accept{Agent: "agent-1", Launches: []scheduler.Launch{{Task: "workers-1.1"}}})
 	require.ErrorContains(t, err, "ACCEPT offers of agent agent-1: launch task workers-1.1: render executor: no kubelet known")
 	assert.Empty(t, m.got(v1sched.Call_ACCEPT))
 }

@@ -220,15 +220,18 @@ func (s *subscription) begin(
 	timeout := min(s.client.options.CallTimeout, time.Duration(missedHeartbeats*float64(interval))*4/5)
 	header := s.client.header()
 	header.Set(streamHeader, stream)
-	current := &session{
-		ctx: ctx, hang: hang, http: wire.NewClient(s.client.tls, s.client.options.ConnectTimeout), master: address,
-		url: s.client.url(address), header: header, timeout: timeout, framework: id,
+	calls, err := wire.NewPipeline(s.client.url(address), header, s.client.tls, s.client.options.ConnectTimeout)
+	if err != nil {
+		return nil, err
 	}
+	current := &session{hang: hang, calls: calls, master: address, timeout: timeout, framework: id}
 	s.session = current
 	s.client.session.Store(current)
+	hung := context.AfterFunc(ctx, current.end) // also while an event is being delivered
 	end = func() {
+		hung()
 		s.client.session.CompareAndSwap(current, nil)
-		current.http.CloseIdleConnections()
+		current.end()
 	}
 	// An update that found no session changed the framework before it looked, and we look after there is one.
 	if s.client.framework.Load() != s.said {

@@ -221,7 +221,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 			if _, is := event.(scheduler.Subscribed); !is {
 				return
 			}
-			_ = client.Call(ctx, revive)
+			_ = client.Send(ctx, revive)()
 			if times++; times == 10 {
 				cancel()
 			}

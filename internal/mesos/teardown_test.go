@@ -34,7 +34,7 @@ func tearDown(t *testing.T, end func(*stream), status int, seen func(*conversati
 	c := talkTo(t, m.address())
 	await[scheduler.Subscribed](c)
 	result := make(chan error, 1)
-	go func() { result <- c.client.Call(t.Context(), scheduler.TearDown{Why: "asked"}) }()
+	go func() { result <- c.call(scheduler.TearDown{Why: "asked"}) }()
 	seen(c)
 	close(answer)
 	return c, m, <-result
@@ -47,7 +47,7 @@ func TestOurOwnTeardownEndsRun(t *testing.T) {
 	require.NoError(t, err, "the answer comes after the end of the stream")
 	assert.Len(t, m.got(v1sched.Call_SUBSCRIBE), 1)
 	assert.Empty(t, c.events)
-	require.ErrorIs(t, c.client.Call(t.Context(), revive), mesos.ErrNotSubscribed)
+	require.ErrorIs(t, c.call(revive), mesos.ErrNotSubscribed)
 }
 
 // A master that dies over a TEARDOWN may not have done it.
@@ -72,7 +72,7 @@ func TestARefusedTeardownIsNone(t *testing.T) {
 	c := talkTo(t, m.address())
 	await[scheduler.Subscribed](c)
 	var refused *mesos.Refused
-	require.ErrorAs(t, c.client.Call(t.Context(), scheduler.TearDown{Why: "asked"}), &refused)
+	require.ErrorAs(t, c.call(scheduler.TearDown{Why: "asked"}), &refused)
 	close(end)
 	assert.Contains(t, await[scheduler.Disconnected](c).Why, "the stream ended")
 	await[scheduler.Subscribed](c)

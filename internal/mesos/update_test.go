@@ -51,7 +51,7 @@ func updated(t *testing.T, status int, text string) (c *conversation, m *master,
 	m.onCall = answers(status, text)
 	c = talkTo(t, m.address())
 	await[scheduler.Subscribed](c)
-	err = c.client.Call(t.Context(), update)
+	err = c.call(update)
 	return c, m, func() { close(end) }, err
 }
 
@@ -100,7 +100,7 @@ func TestAnUpdateOfUnknownOutcomeIsSaidByTheNextSubscription(t *testing.T) {
 func TestAnUpdateOnAStaleStreamEndsNothing(t *testing.T) {
 	c, m, hangUp, err := updated(t, http.StatusBadRequest, "The stream ID 'x' included in this request didn't match the stream ID currently …")
 	require.ErrorIs(t, err, mesos.ErrStaleStream)
-	require.ErrorIs(t, c.client.Call(t.Context(), revive), mesos.ErrStaleStream, "the subscription goes on")
+	require.ErrorIs(t, c.call(revive), mesos.ErrStaleStream, "the subscription goes on")
 	assert.Len(t, m.got(v1sched.Call_SUBSCRIBE), 1)
 	hangUp()
 }
@@ -117,7 +117,7 @@ func TestAnUpdateDuringASubscriptionIsNotLost(t *testing.T) {
 	})
 	c := talkTo(t, m.address())
 	<-asked
-	require.ErrorIs(t, c.client.Call(t.Context(), update), mesos.ErrNotSubscribed)
+	require.ErrorIs(t, c.call(update), mesos.ErrNotSubscribed)
 	close(answer)
 	assert.Contains(t, await[scheduler.Disconnected](c).Why, "roles or capabilities changed while subscribing")
 	await[scheduler.Subscribed](c)

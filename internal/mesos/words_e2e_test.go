@@ -39,9 +39,10 @@ func (c *conversation) offered() scheduler.Offer {
 	return until(c, func(e scheduler.Offered) bool { return len(e.Offers) == 1 }).Offers[0]
 }
 
-func (c *conversation) call(call scheduler.Call) {
+// do makes a call that the master takes.
+func (c *conversation) do(call scheduler.Call) {
 	c.t.Helper()
-	require.NoError(c.t, c.client.Call(c.t.Context(), call))
+	require.NoError(c.t, c.call(call))
 }
 
 // reservedFor is a resource as it is reserved dynamically for a node.
@@ -89,7 +90,7 @@ func TestReservationsAndASecondTaskAgainstMesos(t *testing.T) {
 	node := scheduler.Node{Name: "workers-1", Pool: "workers", Executor: scheduler.Executor{
 		Resources: []scheduler.Resource{take(offer, "cpus", 100), take(offer, "mem", 32000), ports},
 	}}
-	c.call(scheduler.Accept{
+	c.do(scheduler.Accept{
 		Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Reserve: []scheduler.Resource{cpus, mem, ports},
 		Launches: []scheduler.Launch{{Node: node, Task: "workers-1.1", TaskResources: []scheduler.Resource{cpus, mem}}},
 	})
@@ -99,7 +100,7 @@ func TestReservationsAndASecondTaskAgainstMesos(t *testing.T) {
 	offer = c.offered()
 	left := map[string]bool{"cpus 3.4": true, "mem 4000": true, "disk 1000": true, "ports 31002-31499,31501-31999": true}
 	assert.Equal(t, left, contents(offer))
-	c.call(scheduler.Accept{
+	c.do(scheduler.Accept{
 		Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID},
 		Launches: []scheduler.Launch{{Node: node, Task: "workers-1.2", TaskResources: []scheduler.Resource{take(offer, "cpus", 1000), take(offer, "mem", 1000)}}},
 	})
@@ -107,14 +108,14 @@ func TestReservationsAndASecondTaskAgainstMesos(t *testing.T) {
 	assert.Equal(t, scheduler.TaskID("workers-1.2"), second.Task)
 	offer = c.offered()
 	assert.Contains(t, contents(offer), "cpus 2.4")
-	c.call(scheduler.Decline{Offers: []scheduler.OfferID{offer.ID}})
+	c.do(scheduler.Decline{Offers: []scheduler.OfferID{offer.ID}})
 
 	for _, task := range []scheduler.TaskID{"workers-1.1", "workers-1.2"} {
-		c.call(scheduler.Kill{Task: task, Agent: offer.Agent})
+		c.do(scheduler.Kill{Task: task, Agent: offer.Agent})
 		until(c, func(e scheduler.TaskUpdated) bool { return e.Task == task && e.State == scheduler.TaskKilled })
 	}
 	until(c, theNext[scheduler.ExecutorEnded])
-	c.call(scheduler.Revive{})
+	c.do(scheduler.Revive{})
 	offer = until(c, func(e scheduler.Offered) bool { return contents(e.Offers[0])["mem 4032"] }).Offers[0]
 	assert.Equal(t, holding("n1"), contents(offer), "the reservations outlive the node")
 
@@ -128,7 +129,7 @@ func reserves(t *testing.T, c *conversation, offer scheduler.Offer, reserved []s
 		others = append(others, reservedFor("n2", resource))
 	}
 	accept := func(reserve, unreserve []scheduler.Resource) {
-		c.call(scheduler.Accept{Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Reserve: reserve, Unreserve: unreserve})
+		c.do(scheduler.Accept{Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Reserve: reserve, Unreserve: unreserve})
 		offer = c.offered()
 	}
 	accept(others, reserved)
@@ -141,7 +142,7 @@ func reserves(t *testing.T, c *conversation, offer scheduler.Offer, reserved []s
 
 	// What is launched on a reservation that could not be made is refused.
 	many := reservedFor("n3", scheduler.Resource{Name: "cpus", Amount: 100_000})
-	c.call(scheduler.Accept{
+	c.do(scheduler.Accept{
 		Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Reserve: []scheduler.Resource{many},
 		Launches: []scheduler.Launch{{
 			Node: scheduler.Node{Name: "workers-2"}, Task: "workers-2.1", TaskResources: []scheduler.Resource{many},
@@ -170,7 +171,7 @@ func TestMaintenanceAgainstMesos(t *testing.T) {
 	c := talk(t, mesos.Options{Leader: leading(t, w.address), Renderer: launcher{}}, "")
 	until(c, theNext[scheduler.Subscribed])
 	offer := c.offered()
-	c.call(scheduler.Accept{ // who has nothing on an agent is not asked to leave it
+	c.do(scheduler.Accept{ // who has nothing on an agent is not asked to leave it
 		Agent: offer.Agent, Offers: []scheduler.OfferID{offer.ID}, Refuse: time.Hour, Launches: []scheduler.Launch{{
 			Node: scheduler.Node{Name: "workers-1", Pool: "workers", Executor: scheduler.Executor{
 				Resources: []scheduler.Resource{take(offer, "cpus", 100), take(offer, "mem", 32000)},
@@ -190,11 +191,11 @@ func TestMaintenanceAgainstMesos(t *testing.T) {
 		assert.Equal(t, want, e.Offers[0])
 		return e.Offers[0].ID
 	}
-	c.call(scheduler.DeclineInverse{Offers: []scheduler.OfferID{inverse(asked)}, Refuse: time.Second})
+	c.do(scheduler.DeclineInverse{Offers: []scheduler.OfferID{inverse(asked)}, Refuse: time.Second})
 	assert.Contains(t, w.operator(t, `{"type":"GET_MAINTENANCE_STATUS"}`), `"DECLINE"`)
 
 	asked = until(c, theNext[scheduler.InverseOffered]) // it comes again
-	c.call(scheduler.AcceptInverse{Offers: []scheduler.OfferID{inverse(asked)}, Refuse: time.Second})
+	c.do(scheduler.AcceptInverse{Offers: []scheduler.OfferID{inverse(asked)}, Refuse: time.Second})
 	assert.Contains(t, w.operator(t, `{"type":"GET_MAINTENANCE_STATUS"}`), `"ACCEPT"`)
 
 	open := inverse(until(c, theNext[scheduler.InverseOffered])) // and again, also after it was accepted
@@ -223,10 +224,10 @@ func TestTheFrameworkChangesAndEndsAgainstMesos(t *testing.T) {
 	c := talk(t, mesos.Options{Leader: leading(t, w.address)}, "")
 	until(c, theNext[scheduler.Subscribed])
 	assert.Equal(t, scheduler.Role("workers"), c.offered().Role)
-	c.call(scheduler.UpdateFramework{Roles: []scheduler.Role{"web"}, GPUs: true})
+	c.do(scheduler.UpdateFramework{Roles: []scheduler.Role{"web"}, GPUs: true})
 	assert.Equal(t, scheduler.Role("web"), c.offered().Role, "the open offer is rescinded and comes for the new role")
 
-	bad := c.client.Call(t.Context(), scheduler.UpdateFramework{Roles: []scheduler.Role{"a/../b"}})
+	bad := c.call(scheduler.UpdateFramework{Roles: []scheduler.Role{"a/../b"}})
 	var refused *mesos.Refused
 	require.ErrorAs(t, bad, &refused)
 	assert.Equal(t, http.StatusBadRequest, refused.Status)
@@ -241,7 +242,7 @@ func TestTheFrameworkChangesAndEndsAgainstMesos(t *testing.T) {
 	require.Len(t, live, 1)
 	assert.Contains(t, string(live[0]["framework_info"]), "GPU_RESOURCES")
 
-	c.call(scheduler.TearDown{Why: "everything ends"})
+	c.do(scheduler.TearDown{Why: "everything ends"})
 	require.ErrorIs(t, c.end(), mesos.ErrTornDown)
 	live, completed := w.frameworks(t)
 	assert.Empty(t, live)

@@ -104,6 +104,9 @@ func TearDown() Request {
 	return Request{method: http.MethodPost, path: []string{"teardown"}, body: []byte(`{"yes": true}`)}
 }
 
+// Abdicate makes the leader resign, so that the next in line leads.
+func Abdicate() Request { return Request{method: http.MethodPost, path: []string{"abdicate"}} }
+
 // ErrNotSure refuses a teardown that nobody has confirmed.
 var ErrNotSure = errors.New("--yes is not there: teardown drains and ends every node of every pool, gives reservations back and ends the framework in Mesos; " +
 	"it cannot be undone. --dry-run says what it would do")

@@ -3,6 +3,7 @@ package drain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -489,4 +490,44 @@ func TestSinceIsTheFirstRefusal(t *testing.T) {
 		l.pass(longestWait)
 	}
 	assert.Equal(t, []Blocked{{Namespace: "n", Pod: "a", Cause: ByServer, Message: "2", Since: first}}, l.progress(l.now, time.Time{}).Blocked)
+}
+
+// BenchmarkLedger plans the drain of a node with 110 pods that one budget guards, ten of which it lets go at a time.
+func BenchmarkLedger(b *testing.B) {
+	const pods, room = 110, 10
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var all []pod
+	for i := range pods {
+		all = append(all, pod{namespace: "n", name: fmt.Sprintf("web-%d", i), uid: fmt.Sprintf("u%d", i), ready: true})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		l := newLedger(newBoard(nil))
+		status := func(version int, disrupted ...string) {
+			l.board.update(func() {
+				budget := everything(strconv.Itoa(version), room)
+				budget.disrupted = disrupted
+				l.board.set(budgetKey{"n", "web"}, budget)
+			})
+		}
+		l.board.update(func() { l.board.replace(nil) })
+		status(0)
+		l.listing()
+		for _, p := range all {
+			l.seen(p)
+		}
+		l.complete()
+		for turn := 1; !l.empty(); turn++ {
+			var gone []string
+			for _, p := range l.next(now, room) {
+				l.answered(p.uid, answer{}, now)
+				l.removed(p.uid)
+				gone = append(gone, p.name)
+			}
+			if len(gone) == 0 {
+				b.Fatalf("nobody goes in turn %d", turn)
+			}
+			status(turn, gone...)
+		}
+	}
 }

@@ -37,6 +37,8 @@ type Options struct {
 	// APIServerFlags and ControllerManagerFlags come after our own, so that they win; an example is
 	// --node-monitor-grace-period=6s, after which a silent node is NotReady (default 50s).
 	APIServerFlags, ControllerManagerFlags []string
+	// NoControllers leaves kube-controller-manager and kube-scheduler out: objects are only stored.
+	NoControllers bool
 }
 
 // ControlPlane is a running control plane. It is used by one goroutine at a time, except for the paths, Config and Client.
@@ -79,6 +81,9 @@ func Start(ctx context.Context, o Options) (_ *ControlPlane, err error) {
 	}
 	if err := cp.StartAPIServer(ctx); err != nil {
 		return nil, err
+	}
+	if o.NoControllers {
+		return cp, nil
 	}
 	return cp, cp.startControllers(ctx)
 }

@@ -6,6 +6,7 @@
 //	master/         registration, offers, launches, reconciliation     agent/          executors, updates, recovery
 //	link/           what master and agent say to each other: the only part of the protocol that is ours
 //	wire/           HTTP, RecordIO and JSON as Mesos has them          flags/          command lines and their texts
+//	mesos-hollow/   a master and thousands of agents that are not there, in one process: for benchmarks; hollow/ plays them
 //	conformance/    plays recordings of a real Mesos against the two programs and compares
 //
 // Promises: what a scheduler, an executor or an operator sees of the two programs is what the recordings show: events, states,

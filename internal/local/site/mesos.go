@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,13 @@ const (
 // firstMasterPort is that of the first master; the others follow in tens.
 const firstMasterPort = 5050
 
-func (s *Site) masterProgram() string { return filepath.Join(s.mesos, "mesos-master") }
-func (s *Site) agentProgram() string  { return filepath.Join(s.mesos, "mesos-agent") }
+func (s *Site) masterProgram() string {
+	if s.options.HollowAgents > 0 {
+		return filepath.Join(s.mesos, "mesos-hollow")
+	}
+	return filepath.Join(s.mesos, "mesos-master")
+}
+func (s *Site) agentProgram() string { return filepath.Join(s.mesos, "mesos-agent") }
 
 // MesosURL is where masters announce themselves.
 func (s *Site) MesosURL() string { return s.ZooKeeper.URL(mesosPath) }
@@ -49,13 +55,20 @@ func (s *Site) StartMaster(ctx context.Context) (*Master, error) {
 	port := firstMasterPort + 10*(number-1)
 	name := fmt.Sprintf("mesos-master-%d", number)
 	s.options.Says("starting %s on port %d", name, port)
+	var hollow []string
+	if s.options.HollowAgents > 0 {
+		hollow = []string{"--quiet", "--agents=" + strconv.Itoa(s.options.HollowAgents)}
+		if s.options.AgentResources != "" {
+			hollow = append(hollow, "--agent_resources="+s.options.AgentResources)
+		}
+	}
 	started, err := process.Start(s.ctx, process.Options{
 		Name: name, LogDir: s.Lab.LogDir(),
-		Cmd: exec.Command(s.masterProgram(), append([]string{
+		Cmd: exec.Command(s.masterProgram(), slices.Concat([]string{
 			"--zk=" + s.MesosURL(), "--quorum=" + strconv.Itoa(s.options.Masters/2+1), "--registry=replicated_log",
 			"--ip=" + lab.Address().String(), "--port=" + strconv.Itoa(port), "--hostname=" + lab.Address().String(),
 			"--work_dir=" + filepath.Join(s.Lab.Dir(), name),
-		}, s.options.MasterFlags...)...),
+		}, hollow, s.options.MasterFlags)...),
 	})
 	if err != nil {
 		return nil, err

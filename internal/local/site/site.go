@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Agents, Masters and Instances are how many of each there are.
 	Agents, Masters, Instances int
+	// HollowAgents are so many agents without a host, in the process of the only master, and Kubernetes is without controllers:
+	// mesos-hollow has tasks that only seem to run. There are no other agents then.
+	HollowAgents int
 	// AgentResources is what each agent offers, in Mesos's text form.
 	AgentResources string
 	// AgentFlags and MasterFlags come after our own.
@@ -27,8 +30,10 @@ type Options struct {
 	InstanceFlags []string
 	// BareHosts have no credentials of a kubelet's.
 	BareHosts bool
-	// ControllerManagerFlags are flags of the kube-controller-manager.
-	ControllerManagerFlags []string
+	// ZooKeeperHeap is as in zookeeper.Options.
+	ZooKeeperHeap int
+	// APIServerFlags and ControllerManagerFlags come after our own.
+	APIServerFlags, ControllerManagerFlags []string
 	// Says is told each step as it begins, if not nil.
 	Says func(format string, args ...any)
 }
@@ -87,13 +92,17 @@ func (s *Site) startOutside(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error {
 		s.options.Says("starting a Kubernetes control plane: etcd, kube-apiserver, kube-controller-manager, kube-scheduler")
-		cp, err := s.Lab.StartControlPlane(ctx, kube.Options{ControllerManagerFlags: s.options.ControllerManagerFlags})
+		cp, err := s.Lab.StartControlPlane(ctx, kube.Options{
+			APIServerFlags: s.options.APIServerFlags, ControllerManagerFlags: s.options.ControllerManagerFlags, NoControllers: s.options.HollowAgents > 0,
+		})
 		s.Kube = cp
 		return err
 	})
 	group.Go(func() error {
 		s.options.Says("starting ZooKeeper")
-		server, err := zookeeper.Start(ctx, zookeeper.Options{Dir: filepath.Join(s.Lab.Dir(), "zookeeper"), Host: lab.Address().String(), Port: zooKeeperPort})
+		server, err := zookeeper.Start(ctx, zookeeper.Options{
+			Dir: filepath.Join(s.Lab.Dir(), "zookeeper"), Host: lab.Address().String(), Port: zooKeeperPort, Heap: s.options.ZooKeeperHeap,
+		})
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type Options struct {
 	// TickTime is ZooKeeper's unit of time: a session lasts at least two ticks, and its end is seen up to a tick late.
 	// 100 ms by default.
 	TickTime time.Duration
+	// Heap bounds the server's memory, in MiB; 384 by default.
+	Heap int
 	// Enter, where given, moves the calling thread into other namespaces, in which the server is then started.
 	Enter func() error
 }
@@ -98,7 +101,7 @@ func (s *Server) launch() error {
 	cmd := exec.Command("java",
 		// ZooKeeper keeps the last 500 transactions in memory: of the largest that we write, 256 MiB. Memory is taken as it
 		// is needed: usually some 80 MB.
-		"-Xms16m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-Xms16m", fmt.Sprintf("-Xmx%dm", cmp.Or(s.options.Heap, 384)), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
 		"-Dzookeeper.preAllocSize=1024", // KiB by which the transaction log grows; the default of 64 MiB is for disks of its own
 		"-Dzookeeper.jmx.log4j.disable=true",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/mesos/mesos-go/api/v1/lib/recordio"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -90,6 +91,7 @@ func TestAnAnnouncedLengthIsNotBelieved(t *testing.T) {
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20))
 }
 
+// FuzzFrame: what is read is what was written, and what mesos-go reads, which passes empty frames over.
 func FuzzFrame(f *testing.F) {
 	for _, seed := range []string{"5\nhello", "0\n", "18446744073709551615\n", "3\nab", "\n", "1\n\n1\nx", "09\n"} {
 		f.Add([]byte(seed))
@@ -109,5 +111,32 @@ func FuzzFrame(f *testing.F) {
 		require.LessOrEqual(t, len(written), len(data))
 		again, _ := all(bytes.NewReader(written), 1000)
 		require.Equal(t, frames, again)
+		theirs := recordio.NewReader(bytes.NewReader(data))
+		for _, frame := range frames {
+			if frame == "" {
+				continue
+			}
+			their, err := theirs.ReadFrame()
+			require.NoError(t, err)
+			require.Equal(t, frame, string(their))
+		}
+		_, err = theirs.ReadFrame()
+		require.ErrorIs(t, err, io.EOF)
 	})
+}
+
+// BenchmarkFrames reads a stream of a thousand small frames, such as status updates.
+func BenchmarkFrames(b *testing.B) {
+	const frames = 1000
+	stream := strings.Repeat("200\n"+strings.Repeat("x", 200), frames)
+	b.ReportAllocs()
+	for b.Loop() {
+		reader := wire.NewReader(strings.NewReader(stream), 1<<20)
+		for range frames {
+			if frame, err := reader.Next(); err != nil || len(frame) != 200 {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(frames*float64(b.N)/b.Elapsed().Seconds(), "frames/s")
 }

@@ -5,7 +5,6 @@ package peers_test
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"k8s-framework/internal/mesos"
 	"k8s-framework/scheduler"
@@ -92,12 +91,15 @@ func take(ctx context.Context, calls <-chan scheduler.Call) (batch []scheduler.C
 
 // perform makes the calls in their order, and returns when each was taken.
 func perform(ctx context.Context, client *mesos.Client, calls []scheduler.Call) error {
-	for _, call := range calls {
-		if err := client.Call(ctx, call); err != nil {
-			return fmt.Errorf("call: %w", err)
-		}
+	answers := make([]func() error, len(calls))
+	for i, call := range calls {
+		answers[i] = client.Send(ctx, call)
 	}
-	return nil
+	var errs []error
+	for _, answer := range answers {
+		errs = append(errs, answer())
+	}
+	return errors.Join(errs...)
 }
 
 // noExecutors renders nothing: nothing is launched here.

@@ -37,7 +37,13 @@ type Master struct {
 // ParseMaster reads the command line of mesos-master (without the program's name) and the environment. The Set of the
 // result is there also when there is an error, for its Usage.
 func ParseMaster(args, environ []string) (*Master, error) {
-	m := &Master{Set: NewSet("mesos-master")}
+	m := NewMaster("mesos-master")
+	return m, m.Parse(args, environ)
+}
+
+// NewMaster declares the flags for a program that takes others beside them: they are added to the Set before Parse.
+func NewMaster(program string) *Master {
+	m := &Master{Set: NewSet(program)}
 	s := m.Set
 	m.declare(s, 5050)
 	s.String(&m.WorkDir, "work_dir", "", "Where the registry is kept with --registry=replicated_log and without --zk.")
@@ -66,10 +72,15 @@ func ParseMaster(args, environ []string) (*Master, error) {
 		"registry_fetch_timeout", "registry_store_timeout", "registry_gc_interval", "registry_max_agent_age",
 		"registry_max_agent_count", "registry_strict", "log_auto_initialize", "max_unreachable_tasks_per_framework",
 		"publish_per_framework_metrics", "filter_gpu_resources", "require_agent_domain", "rate_limits", "agent_removal_rate_limit")
-	if err := s.Parse(args, environ); err != nil {
-		return m, err
+	return m
+}
+
+// Parse reads the command line (without the program's name) and the environment.
+func (m *Master) Parse(args, environ []string) error {
+	if err := m.Set.Parse(args, environ); err != nil {
+		return err
 	}
-	return m, m.check()
+	return m.check()
 }
 
 func (m *Master) check() error {

@@ -82,6 +82,7 @@ func (m *Master) allocate() {
 			}
 		}
 		for _, f := range order {
+			m.counts.Offers.add(len(made[f]))
 			f.send(&scheduler.Event{Type: scheduler.Event_OFFERS, Offers: &scheduler.Event_Offers{Offers: made[f]}})
 		}
 	}

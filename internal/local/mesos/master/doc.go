@@ -18,5 +18,7 @@
 //   - With ZooKeeper a new leader needs half a second for its registry and answers 503 meanwhile; without, it is there at once.
 //   - Frameworks that agents named after a failover, and that never come back, stay until their TEARDOWN.
 //
+// Agents of the same process need no connection: see Attach. What a benchmark wants to know stands in Counts.
+//
 // Start reading at New and Run, then loop.go, state.go, and subscribe.go.
 package master

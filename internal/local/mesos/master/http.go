@@ -21,6 +21,9 @@ func (m *Master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/health":
 		wire.WriteStatus(w, http.StatusOK)
 		return
+	case m.routes[r.URL.Path] != nil:
+		m.routes[r.URL.Path].ServeHTTP(w, r)
+		return
 	case path == link.Path:
 		m.acceptLink(w, r)
 		return

@@ -32,6 +32,7 @@ func (m *Master) launch(acc *acceptance, info mesos.TaskInfo) {
 		m.addExecutor(a, key, &executor)
 	}
 	m.addTask(a, f, newTask(&info, f))
+	m.counts.Launched.add(1)
 	m.log.info("Launching task %s of framework %s on agent %s", info.TaskID.Value, f.id, a.id)
 	a.send(&link.RunTasks{Framework: f.info, Executor: info.Executor, Tasks: []mesos.TaskInfo{info}, Launch: starts})
 }

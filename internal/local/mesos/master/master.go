@@ -15,6 +15,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"k8s-framework/internal/local/mesos/flags"
+	"k8s-framework/internal/local/mesos/wire"
 )
 
 // Version is what the stand-in says when it is asked: the version that was recorded.
@@ -23,7 +24,7 @@ const (
 	gitSHA  = "c1b42f79d157aa900be5cbb0c1023f1479962aa7"
 )
 
-// heartbeatInterval is the time between HEARTBEAT events; schedulers are told in SUBSCRIBED.
+// heartbeatInterval is the time between HEARTBEAT events, if Options do not say otherwise.
 const heartbeatInterval = 15 * time.Second
 
 // Errors with which Run ends by itself. The program prints them and exits with 1, or aborts.
@@ -39,6 +40,12 @@ type Options struct {
 	Flags *flags.Master
 	// Log gets the log lines; nil for none.
 	Log io.Writer
+	// HeartbeatInterval is the time between HEARTBEAT events, of which schedulers are told in SUBSCRIBED; 0 is a real master's 15 s.
+	HeartbeatInterval time.Duration
+	// Counts counts what schedulers say and hear; nil for nobody.
+	Counts *Counts
+	// Routes are paths that are served beside the master's own, whether or not it leads.
+	Routes map[string]http.Handler
 }
 
 // Master is one master. New makes it, Run runs it once.
@@ -48,6 +55,9 @@ type Master struct {
 	info    mesos.MasterInfo
 	secrets map[string]string // nil without --credentials
 	started time.Time
+	beat    time.Duration // between two HEARTBEATs
+	counts  *Counts
+	routes  map[string]http.Handler
 
 	listener net.Listener
 	server   *http.Server
@@ -80,10 +90,17 @@ func New(o Options) (*Master, error) {
 	f := o.Flags
 	m := &Master{
 		flags: f, log: logger{o.Log, "master.cpp:1"}, started: time.Now(),
+		beat: o.HeartbeatInterval, counts: o.Counts, routes: o.Routes,
 		calls: make(chan func(), 4096), stopped: make(chan struct{}), fatal: make(chan error, 1),
 	}
 	if f.Quiet {
 		m.log.w = nil
+	}
+	if m.beat == 0 {
+		m.beat = heartbeatInterval
+	}
+	if m.counts == nil {
+		m.counts = &Counts{}
 	}
 	var err error
 	if f.Credentials != "" {
@@ -106,7 +123,7 @@ func New(o Options) (*Master, error) {
 	}
 	m.leadership.Store(&leadership{})
 	m.reset()
-	m.server = &http.Server{Handler: m, ReadHeaderTimeout: time.Minute}
+	m.server = &http.Server{Handler: m, ReadHeaderTimeout: time.Minute, ConnContext: wire.Corked{}.ConnContext}
 	return m, nil
 }
 
@@ -176,7 +193,7 @@ func (m *Master) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	served := make(chan error, 1)
-	go func() { served <- m.server.Serve(m.listener) }() // ends with server.Close below
+	go func() { served <- m.server.Serve(wire.Corked{Listener: m.listener}) }() // ends with server.Close below
 	loop := make(chan struct{})
 	go func() { defer close(loop); m.loop(ctx) }() // ends with ctx
 	elect := make(chan error, 1)

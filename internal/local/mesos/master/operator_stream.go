@@ -36,11 +36,11 @@ func (m *Master) addSubscriber(s *operatorStream) {
 	}
 	if s.stream.Media() == wire.JSON {
 		s.stream.Send(wire.Object{"type": "SUBSCRIBED", "subscribed": wire.Object{
-			"get_state": stateJSON(state), "heartbeat_interval_seconds": heartbeatInterval.Seconds(),
+			"get_state": stateJSON(state), "heartbeat_interval_seconds": m.beat.Seconds(),
 		}})
 	} else {
 		s.stream.Send(&mastercalls.Event{Type: mastercalls.Event_SUBSCRIBED, Subscribed: &mastercalls.Event_Subscribed{
-			GetState: state, HeartbeatIntervalSeconds: new(heartbeatInterval.Seconds()),
+			GetState: state, HeartbeatIntervalSeconds: new(m.beat.Seconds()),
 		}})
 	}
 	m.beatSubscriber(s)
@@ -48,7 +48,7 @@ func (m *Master) addSubscriber(s *operatorStream) {
 
 func (m *Master) beatSubscriber(s *operatorStream) {
 	s.stream.Send(&mastercalls.Event{Type: mastercalls.Event_HEARTBEAT})
-	s.heartbeat = m.after(heartbeatInterval, func() { m.beatSubscriber(s) })
+	s.heartbeat = m.after(m.beat, func() { m.beatSubscriber(s) })
 }
 
 func (m *Master) tell(event *mastercalls.Event) {

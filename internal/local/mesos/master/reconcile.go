@@ -50,6 +50,7 @@ func (m *Master) reconcileTask(f *framework, id mesos.TaskID, agentID *mesos.Age
 	}
 	status.State, status.Message = state.Enum(), &text
 	status.Source, status.Reason = mesos.SOURCE_MASTER.Enum(), mesos.REASON_RECONCILIATION.Enum()
+	m.counts.Reconciled.add(1)
 	m.sendStatus(f, status)
 }
 
@@ -61,6 +62,7 @@ func (m *Master) latestState(f *framework, t *task) {
 	}
 	status := t.fromMaster(state, "Reconciliation: Latest task state", mesos.REASON_RECONCILIATION)
 	t.addDetails(status)
+	m.counts.Reconciled.add(1)
 	m.sendStatus(f, status)
 }
 

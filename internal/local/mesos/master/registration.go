@@ -12,7 +12,7 @@ import (
 
 // acceptLink takes an agent's connection over and reads it until it breaks.
 func (m *Master) acceptLink(w http.ResponseWriter, r *http.Request) {
-	if state := m.leadership.Load(); !state.leading || !state.recovered {
+	if !m.Leads() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -37,7 +37,7 @@ func (m *Master) acceptLink(w http.ResponseWriter, r *http.Request) {
 // session is one connection of an agent, seen by the loop.
 type session struct {
 	m     *Master
-	conn  *link.Conn
+	conn  Peer
 	agent *agent // once it has registered
 	asked bool   // a registration is on its way through the registry
 }
@@ -115,7 +115,7 @@ func (m *Master) loseTask(f *framework, t *task, message string, reason mesos.Ta
 }
 
 // refuseAgent tells an agent to end.
-func (m *Master) refuseAgent(conn *link.Conn, reason string) {
+func (m *Master) refuseAgent(conn Peer, reason string) {
 	conn.Send(&link.Shutdown{Reason: reason}) // the agent may have gone
 	conn.CloseAfterSend()
 }

@@ -191,6 +191,10 @@ func (r *registrar) markUnreachable(id string, at int64, then func()) {
 }
 
 func (r *registrar) markReachable(id string, then func()) {
+	if r.ledger.Admitted[id] && r.unreachable(id) == nil { // an agent that comes back after a failover
+		then()
+		return
+	}
 	delete(r.ledger.Unreachable, id)
 	r.ledger.Admitted[id] = true
 	r.commit(then)

@@ -26,9 +26,12 @@ type resource struct {
 
 // fromProto reads resources, adding up what is the same thing and leaving out what is zero.
 func fromProto(list []mesos.Resource) resources {
-	var all resources
+	if len(list) == 0 {
+		return nil
+	}
+	all := make(resources, 0, len(list))
 	for i := range list {
-		all = all.plusOne(oneFromProto(&list[i]))
+		all = all.add(oneFromProto(&list[i]))
 	}
 	return all
 }
@@ -111,30 +114,34 @@ func (r *resource) setMilli(milli int64) { r.milli, r.exact = milli, float64(mil
 func (r *resource) same(o *resource) bool { return r.role == o.role && r.key == o.key }
 
 // plusOne adds an amount.
-func (all resources) plusOne(one resource) resources {
+func (all resources) plusOne(one resource) resources { return slices.Clone(all).add(one) }
+
+func (all resources) plus(others resources) resources {
+	sum := slices.Grow(slices.Clone(all), len(others))
+	for _, one := range others {
+		sum = sum.add(one)
+	}
+	return sum
+}
+
+// add changes the receiver, which nobody else has.
+func (all resources) add(one resource) resources {
 	if one.empty() {
 		return all
 	}
 	for i := range all {
-		if all[i].same(&one) {
-			sum := slices.Clone(all)
-			sum[i].setMilli(sum[i].milli + one.milli)
-			sum[i].ranges = squash(append(slices.Clone(all[i].ranges), one.ranges...))
-			sum[i].items = append(slices.Clone(all[i].items), one.items...)
-			if sum[i].empty() {
-				sum = slices.Delete(sum, i, i+1)
-			}
-			return sum
+		if !all[i].same(&one) {
+			continue
 		}
+		all[i].setMilli(all[i].milli + one.milli)
+		all[i].ranges = squash(append(slices.Clone(all[i].ranges), one.ranges...))
+		all[i].items = append(slices.Clone(all[i].items), one.items...)
+		if all[i].empty() {
+			return slices.Delete(all, i, i+1)
+		}
+		return all
 	}
-	return append(slices.Clip(all), one)
-}
-
-func (all resources) plus(others resources) resources {
-	for _, one := range others {
-		all = all.plusOne(one)
-	}
-	return all
+	return append(all, one)
 }
 
 // minus takes away what is there; an amount that is larger than what is there leaves nothing of it.

@@ -50,7 +50,7 @@ func BenchmarkAllocationCycle(b *testing.B) {
 		b.Run(fmt.Sprint(agents), func(b *testing.B) {
 			parsed, err := flags.ParseMaster([]string{"--registry=in_memory"}, nil)
 			require.NoError(b, err)
-			m := &Master{flags: parsed}
+			m := &Master{flags: parsed, counts: &Counts{}}
 			m.reset()
 			m.minimum, err = parseMinimum(parsed.MinAllocatableResources)
 			require.NoError(b, err)
@@ -61,7 +61,7 @@ func BenchmarkAllocationCycle(b *testing.B) {
 				m.agents[a.id], m.agentList = a, append(m.agentList, a)
 			}
 			f := newFramework(mesos.FrameworkInfo{Name: "f", Role: new("workers"), ID: &mesos.FrameworkID{Value: "f"}}, 0)
-			f.active, f.stream = true, wire.NewStream(wire.Protobuf)
+			f.active, f.stream, f.counts = true, wire.NewStream(wire.Protobuf), &Counts{}
 			m.frameworks["f"] = f
 			for b.Loop() {
 				m.allocate()

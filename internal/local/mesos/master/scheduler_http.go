@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/mesos/mesos-go/api/v1/lib/scheduler"
 
@@ -26,6 +27,7 @@ func (m *Master) serveScheduler(w http.ResponseWriter, r *http.Request, state *l
 	var body []byte
 	if refusal == nil {
 		body, refusal = wire.ReadCallRaw(r, call)
+		m.counts.Read.add(len(body))
 	}
 	if refusal == nil && aborts(r, call, body) && m.knows(call) {
 		logger{m.log.w, "metrics.cpp:865"}.line('F', "%v", ErrAborted)
@@ -37,7 +39,7 @@ func (m *Master) serveScheduler(w http.ResponseWriter, r *http.Request, state *l
 		refusal = validateCall(call, principal)
 	}
 	if refusal != nil {
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 		return
 	}
 	if call.Type == scheduler.Call_SUBSCRIBE {
@@ -45,6 +47,11 @@ func (m *Master) serveScheduler(w http.ResponseWriter, r *http.Request, state *l
 		return
 	}
 	m.serveCall(w, r, call, body, principal)
+}
+
+func (m *Master) refuseCall(w http.ResponseWriter, refusal *wire.Refusal) {
+	m.counts.Refused.add(1)
+	refusal.Write(w)
 }
 
 // aborts says whether a body names the type UNKNOWN, which a real master does not survive.
@@ -100,28 +107,39 @@ func validateCall(call *scheduler.Call, principal string) *wire.Refusal {
 
 // missingPart names the part that a call of its type must have and has not.
 func missingPart(call *scheduler.Call) string {
-	parts := map[scheduler.Call_Type]struct {
-		name  string
-		there bool
-	}{
-		scheduler.Call_ACCEPT:                       {"accept", call.Accept != nil},
-		scheduler.Call_DECLINE:                      {"decline", call.Decline != nil},
-		scheduler.Call_ACCEPT_INVERSE_OFFERS:        {"accept_inverse_offers", call.AcceptInverseOffers != nil},
-		scheduler.Call_DECLINE_INVERSE_OFFERS:       {"decline_inverse_offers", call.DeclineInverseOffers != nil},
-		scheduler.Call_KILL:                         {"kill", call.Kill != nil},
-		scheduler.Call_SHUTDOWN:                     {"shutdown", call.Shutdown != nil},
-		scheduler.Call_ACKNOWLEDGE:                  {"acknowledge", call.Acknowledge != nil},
-		scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS: {"acknowledge_operation_status", call.AcknowledgeOperationStatus != nil},
-		scheduler.Call_RECONCILE:                    {"reconcile", call.Reconcile != nil},
-		scheduler.Call_RECONCILE_OPERATIONS:         {"reconcile_operations", call.ReconcileOperations != nil},
-		scheduler.Call_MESSAGE:                      {"message", call.Message != nil},
-		scheduler.Call_REQUEST:                      {"request", call.Request != nil},
-		scheduler.Call_UPDATE_FRAMEWORK:             {"update_framework", call.UpdateFramework != nil},
+	there := true
+	switch call.Type {
+	case scheduler.Call_ACCEPT:
+		there = call.Accept != nil
+	case scheduler.Call_DECLINE:
+		there = call.Decline != nil
+	case scheduler.Call_ACCEPT_INVERSE_OFFERS:
+		there = call.AcceptInverseOffers != nil
+	case scheduler.Call_DECLINE_INVERSE_OFFERS:
+		there = call.DeclineInverseOffers != nil
+	case scheduler.Call_KILL:
+		there = call.Kill != nil
+	case scheduler.Call_SHUTDOWN:
+		there = call.Shutdown != nil
+	case scheduler.Call_ACKNOWLEDGE:
+		there = call.Acknowledge != nil
+	case scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		there = call.AcknowledgeOperationStatus != nil
+	case scheduler.Call_RECONCILE:
+		there = call.Reconcile != nil
+	case scheduler.Call_RECONCILE_OPERATIONS:
+		there = call.ReconcileOperations != nil
+	case scheduler.Call_MESSAGE:
+		there = call.Message != nil
+	case scheduler.Call_REQUEST:
+		there = call.Request != nil
+	case scheduler.Call_UPDATE_FRAMEWORK:
+		there = call.UpdateFramework != nil
 	}
-	if part, ok := parts[call.Type]; ok && !part.there {
-		return part.name
+	if there {
+		return ""
 	}
-	return ""
+	return strings.ToLower(call.Type.String())
 }
 
 // serveSubscribe opens the stream.
@@ -135,10 +153,11 @@ func (m *Master) serveSubscribe(w http.ResponseWriter, r *http.Request, call *sc
 		constraints, refusal = readConstraints(r, body, "subscribe")
 	}
 	if refusal != nil {
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 		return
 	}
 	stream := wire.NewStream(media)
+	stream.Written = func(bytes int) { m.counts.Written.add(bytes) }
 	streamID := formatUUID(newUUID())
 	var f *framework
 	if !m.do(func() { f = m.subscribe(call.Subscribe, constraints, stream, streamID) }) {
@@ -156,7 +175,7 @@ func (m *Master) serveSubscribe(w http.ResponseWriter, r *http.Request, call *sc
 func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *scheduler.Call, body []byte, principal string) {
 	constraints, refusal := readConstraints(r, body, "update_framework")
 	if refusal != nil {
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 		return
 	}
 	status := http.StatusAccepted
@@ -165,6 +184,7 @@ func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *schedul
 		if f, refusal = m.callerOf(call, r.Header.Get(streamHeader), principal); refusal != nil {
 			return
 		}
+		m.counts.Calls(call.Type).add(1)
 		if call.Type == scheduler.Call_UPDATE_FRAMEWORK {
 			status, refusal = http.StatusOK, m.updateFramework(f, call.UpdateFramework, constraints)
 			return
@@ -175,7 +195,7 @@ func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *schedul
 	case !alive:
 		stopping().Write(w)
 	case refusal != nil:
-		refusal.Write(w)
+		m.refuseCall(w, refusal)
 	default:
 		wire.WriteStatus(w, status)
 	}

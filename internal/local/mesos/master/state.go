@@ -5,7 +5,6 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"k8s-framework/internal/local/mesos/link"
 	"k8s-framework/internal/local/mesos/wire"
 )
 
@@ -48,8 +47,8 @@ type agent struct {
 	info    mesos.AgentInfo
 	ip      string
 	version string
-	conn    *link.Conn // nil while the agent is disconnected
-	index   int        // in agentList
+	conn    Peer // nil while the agent is disconnected
+	index   int  // in agentList
 
 	registered, reregistered time.Time
 
@@ -92,6 +91,7 @@ type framework struct {
 
 	stream   *wire.Stream // nil while it is not connected
 	streamID string
+	counts   *Counts // nil before the first stream
 
 	active    bool
 	recovered bool // named by an agent after a failover, not subscribed since

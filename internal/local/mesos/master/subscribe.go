@@ -35,11 +35,12 @@ func (m *Master) subscribe(call *scheduler.Call_Subscribe, constraints offerCons
 	m.takeOver(f, &info, now)
 	f.suppressed = setOf(call.SuppressedRoles)
 	f.constraints = constraints
-	f.stream, f.streamID, f.active, f.recovered = stream, streamID, true, false
+	f.stream, f.streamID, f.active, f.recovered, f.counts = stream, streamID, true, false, m.counts
+	m.counts.begin()
 	f.reregistered = now
 	f.send(&scheduler.Event{Type: scheduler.Event_SUBSCRIBED, Subscribed: &scheduler.Event_Subscribed{
 		FrameworkID:              &mesos.FrameworkID{Value: f.id},
-		HeartbeatIntervalSeconds: new(heartbeatInterval.Seconds()),
+		HeartbeatIntervalSeconds: new(m.beat.Seconds()),
 		MasterInfo:               &m.info,
 	}})
 	m.heartbeat(f)
@@ -141,13 +142,14 @@ func (a *agent) send(message link.Message) {
 func (f *framework) send(event *scheduler.Event) {
 	if f.stream != nil {
 		f.stream.Send(event)
+		f.counts.Events(event.Type).add(1)
 	}
 }
 
-// heartbeat sends a HEARTBEAT now and every fifteen seconds.
+// heartbeat sends a HEARTBEAT now and then regularly.
 func (m *Master) heartbeat(f *framework) {
 	f.send(&scheduler.Event{Type: scheduler.Event_HEARTBEAT})
-	f.heartbeat = m.after(heartbeatInterval, func() { m.heartbeat(f) })
+	f.heartbeat = m.after(m.beat, func() { m.heartbeat(f) })
 }
 
 // refuseFramework says why a framework may not subscribe, "" if it may.

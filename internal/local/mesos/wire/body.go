@@ -45,7 +45,7 @@ func ReadCallRaw(r *http.Request, call Message) ([]byte, *Refusal) {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
+	body, err := readAll(r)
 	if err != nil || r.Header.Get("Content-Encoding") != "gzip" {
 		return body, err
 	}
@@ -54,6 +54,18 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(z)
+}
+
+// maxPromised bounds what is allocated because of a Content-Length.
+const maxPromised = 1 << 20
+
+func readAll(r *http.Request) ([]byte, error) {
+	if r.ContentLength <= 0 || r.ContentLength > maxPromised {
+		return io.ReadAll(r.Body)
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // Marshal encodes a message. In JSON it may be anything that MarshalJSON takes, in protobuf it must be a Message.

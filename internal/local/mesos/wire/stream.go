@@ -2,7 +2,10 @@ package wire
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -13,8 +16,12 @@ const maxUnread = 1 << 20
 // Stream is one event stream (RecordIO: the length in decimal, a newline, the record). Send may be called from any
 // goroutine and never blocks; Serve runs in the handler of the request and does the writing.
 type Stream struct {
-	media Media
-	wake  chan struct{}
+	// Written, where it is set before Serve, hears how many bytes of records have been handed to the kernel.
+	Written func(bytes int)
+
+	media  Media
+	wake   chan struct{}
+	buffer []byte // of the last record
 
 	mu    sync.Mutex
 	queue []any
@@ -47,8 +54,24 @@ func (s *Stream) Send(event any) {
 	s.poke()
 }
 
-// record encodes one event with its length in front.
+// keptRecord bounds the buffer that a stream keeps for its records.
+const keptRecord = 64 << 10
+
+// record encodes one event with its length in front. It is good until the next one.
 func (s *Stream) record(event any) ([]byte, error) {
+	if message, ok := event.(sized); ok && s.media == Protobuf {
+		n := message.Size()
+		record := append(strconv.AppendInt(s.buffer[:0], int64(n), 10), '\n')
+		start := len(record)
+		record = slices.Grow(record, n)[:start+n]
+		if _, err := message.MarshalTo(record[start:]); err != nil {
+			return nil, fmt.Errorf("encode %T: %w", event, err)
+		}
+		if cap(record) <= keptRecord {
+			s.buffer = record
+		}
+		return record, nil
+	}
 	body, err := s.media.Marshal(event)
 	if err != nil {
 		return nil, err
@@ -57,6 +80,12 @@ func (s *Stream) record(event any) ([]byte, error) {
 	record = strconv.AppendInt(record, int64(len(body)), 10)
 	record = append(record, '\n')
 	return append(record, body...), nil
+}
+
+// sized is a mesos-go message that can be encoded behind its length.
+type sized interface {
+	Size() int
+	MarshalTo([]byte) (int, error)
 }
 
 // End ends the stream after what was sent before: the client sees the last chunk, and its connection stays open.
@@ -93,17 +122,8 @@ func (s *Stream) Serve(ctx context.Context, w http.ResponseWriter) (ended bool) 
 	}
 	for {
 		events, last := s.next()
-		for _, event := range events {
-			record, err := s.record(event)
-			if err != nil {
-				return s.lose()
-			}
-			if _, err := w.Write(record); err != nil {
-				return s.lose()
-			}
-			if flush.Flush() != nil {
-				return s.lose()
-			}
+		if len(events) > 0 && s.writeAll(bottleOf(ctx), w, flush, events) != nil {
+			return s.lose()
 		}
 		if last {
 			s.mu.Lock()
@@ -116,6 +136,32 @@ func (s *Stream) Serve(ctx context.Context, w http.ResponseWriter) (ended bool) 
 			return s.lose()
 		}
 	}
+}
+
+// writeAll writes records, each in a chunk of its own, and hands them to the kernel together where it can.
+func (s *Stream) writeAll(b *bottle, w io.Writer, flush *http.ResponseController, events []any) error {
+	b.cork()
+	bytes := 0
+	for _, event := range events {
+		record, err := s.record(event)
+		if err == nil {
+			_, err = w.Write(record)
+		}
+		if err == nil {
+			err = flush.Flush()
+		}
+		if err != nil {
+			return err
+		}
+		bytes += len(record)
+	}
+	if err := b.uncork(); err != nil {
+		return err
+	}
+	if s.Written != nil {
+		s.Written(bytes)
+	}
+	return nil
 }
 
 func (s *Stream) lose() bool {

@@ -1,0 +1,134 @@
+//go:build bench
+
+package scale_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"k8s-framework/internal/local/lab"
+	"k8s-framework/internal/local/process"
+	"k8s-framework/internal/local/site"
+)
+
+func TestMain(m *testing.M) { os.Exit(lab.Main(m.Run)) }
+
+const pool = "workers"
+
+// cluster is a site of hollow agents.
+type cluster struct {
+	*site.Site
+	agents int
+}
+
+func startCluster(t *testing.T, agents, instances int) *cluster {
+	t.Helper()
+	s, err := site.Start(context.WithoutCancel(t.Context()), site.Options{
+		HollowAgents: agents, Masters: 1, Instances: instances, ZooKeeperHeap: 2048,
+		InstanceFlags:  []string{"--pool=name=" + pool + ",nodes=0,cpus=12,mem=60000"},
+		APIServerFlags: []string{"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
+	c := &cluster{Site: s, agents: agents}
+	c.await(t, "all agents to be registered", func(now counts) bool { return now.Agents.Registered == int64(agents) })
+	_, err = s.LeadingInstance(t.Context())
+	require.NoError(t, err)
+	return c
+}
+
+// counter is a master.Counter.
+type counter struct{ Number, First, Last int64 }
+
+// between is the time from one moment to another, which the master has noted.
+func between(from, to int64) time.Duration { return time.Duration(to - from) }
+
+// counts are what mesos-hollow has counted.
+type counts struct {
+	Master struct {
+		Subscribed, Read, Written, Offers, Launched, Reconciled, Refused counter
+		Calls, Events                                                    map[string]counter
+	}
+	Agents struct{ Registered, Running, Updates, Repeated, Acknowledged int64 }
+}
+
+func (c *cluster) counts(t *testing.T) (now counts) {
+	t.Helper()
+	answer, err := http.Get("http://" + c.Masters[0].Address + "/hollow/counts")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&now))
+	return now
+}
+
+// await waits until the counts are as wanted. What happened when, the counts say themselves.
+func (c *cluster) await(t *testing.T, what string, wanted func(counts) bool) counts {
+	t.Helper()
+	var now counts
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	require.NoError(t, process.WaitFor(ctx, what, func(context.Context) error {
+		if now = c.counts(t); !wanted(now) {
+			return fmt.Errorf("%+v", now)
+		}
+		return nil
+	}))
+	return now
+}
+
+// usage is what a process has used since it was started.
+type usage struct {
+	cpu       time.Duration
+	rss, peak int64 // bytes
+	// metrics are those of /metrics without labels, by name.
+	metrics map[string]float64
+}
+
+// used reads what an instance has used.
+func used(t *testing.T, i *site.Instance) usage {
+	t.Helper()
+	u := usage{metrics: map[string]float64{}}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", i.Pid()))
+	require.NoError(t, err)
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	for _, ticks := range fields[11:13] { // utime and stime, in hundredths of a second
+		n, err := strconv.Atoi(ticks)
+		require.NoError(t, err)
+		u.cpu += time.Duration(n) * 10 * time.Millisecond
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.Pid()))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
+			u.rss = kib << 10
+		} else if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			u.peak = kib << 10
+		}
+	}
+	answer, err := http.Get("http://" + i.Address + "/metrics")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if number, err := strconv.ParseFloat(value, 64); err == nil {
+			u.metrics[name] = number
+		}
+	}
+	return u
+}
+
+// since is what was used after an earlier look.
+func (u usage) since(before usage, name string) float64 {
+	return u.metrics[name] - before.metrics[name]
+}
