@@ -35,8 +35,8 @@ type Lease interface {
 	Err() error
 }
 
-// maxBatch bounds how many events share one Step and one Save.
-const maxBatch = 1000
+// maxBatch bounds how many events share one Step and one Save: all that can wait.
+const maxBatch = eventRoom
 
 // loop is the whole imperative program: one goroutine takes events, asks the core, and performs its plan.
 type loop struct {

@@ -14,5 +14,5 @@
 // Not promised: what nobody outside sees. Which parts of Mesos are missing stands in the doc.go of master and of agent; which
 // differences are meant stands in conformance.
 //
-// Nothing outside examples and tests uses this, and everything uses it only through its two programs.
+// Nothing outside examples and tests uses this, and everything uses it only through its programs.
 package mesos

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	gozk "github.com/go-zookeeper/zk"
 	"github.com/stretchr/testify/require"
 
 	"k8s-framework/internal/local/lab"
@@ -28,18 +29,21 @@ const pool = "workers"
 // cluster is a site of hollow agents.
 type cluster struct {
 	*site.Site
-	agents int
+	agents     int
+	wanted     int        // nodes
+	connection *gozk.Conn // nil: there is none yet
 }
 
-func startCluster(t *testing.T, agents, instances int) *cluster {
+// startCluster starts so many agents and instances of the framework, and waits until all agents are registered and an instance leads.
+func startCluster(t testing.TB, agents, instances int) *cluster {
 	t.Helper()
+	leave(t) // there is room for one
 	s, err := site.Start(context.WithoutCancel(t.Context()), site.Options{
 		HollowAgents: agents, Masters: 1, Instances: instances, ZooKeeperHeap: 2048,
 		InstanceFlags:  []string{"--pool=name=" + pool + ",nodes=0,cpus=12,mem=60000"},
 		APIServerFlags: []string{"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000"},
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
 	c := &cluster{Site: s, agents: agents}
 	c.await(t, "all agents to be registered", func(now counts) bool { return now.Agents.Registered == int64(agents) })
 	_, err = s.LeadingInstance(t.Context())
@@ -47,11 +51,26 @@ func startCluster(t *testing.T, agents, instances int) *cluster {
 	return c
 }
 
+// close ends everything, for another cluster to be started.
+func (c *cluster) close(t testing.TB) {
+	if c.connection != nil {
+		c.connection.Close()
+	}
+	require.NoError(t, c.Close(context.Background()))
+}
+
+// zk is a connection to ZooKeeper.
+func (c *cluster) zk(t testing.TB) *gozk.Conn {
+	if c.connection == nil {
+		connection, _, err := gozk.Connect([]string{c.ZooKeeper.Address()}, 10*time.Second, gozk.WithLogInfo(false))
+		require.NoError(t, err)
+		c.connection = connection
+	}
+	return c.connection
+}
+
 // counter is a master.Counter.
 type counter struct{ Number, First, Last int64 }
-
-// between is the time from one moment to another, which the master has noted.
-func between(from, to int64) time.Duration { return time.Duration(to - from) }
 
 // counts are what mesos-hollow has counted.
 type counts struct {
@@ -62,7 +81,7 @@ type counts struct {
 	Agents struct{ Registered, Running, Updates, Repeated, Acknowledged int64 }
 }
 
-func (c *cluster) counts(t *testing.T) (now counts) {
+func (c *cluster) counts(t testing.TB) (now counts) {
 	t.Helper()
 	answer, err := http.Get("http://" + c.Masters[0].Address + "/hollow/counts")
 	require.NoError(t, err)
@@ -72,7 +91,7 @@ func (c *cluster) counts(t *testing.T) (now counts) {
 }
 
 // await waits until the counts are as wanted. What happened when, the counts say themselves.
-func (c *cluster) await(t *testing.T, what string, wanted func(counts) bool) counts {
+func (c *cluster) await(t testing.TB, what string, wanted func(counts) bool) counts {
 	t.Helper()
 	var now counts
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -95,7 +114,7 @@ type usage struct {
 }
 
 // used reads what an instance has used.
-func used(t *testing.T, i *site.Instance) usage {
+func used(t testing.TB, i *site.Instance) usage {
 	t.Helper()
 	u := usage{metrics: map[string]float64{}}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", i.Pid()))

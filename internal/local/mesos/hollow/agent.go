@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
@@ -48,14 +49,14 @@ func (a *Agents) register(g *agent, leader *master.Master) {
 	l.end = leader.Attach(l)
 	g.line = l
 	a.say(g, a.registration(g))
-	a.awaitAnswer(g, l)
+	a.awaitAnswer(g, l, registerAgain)
 }
 
-func (a *Agents) awaitAnswer(g *agent, l *line) {
-	a.after(registerAgain, func() {
+func (a *Agents) awaitAnswer(g *agent, l *line, wait time.Duration) {
+	a.after(wait, func() {
 		if g.line == l && !g.registered {
 			a.say(g, a.registration(g))
-			a.awaitAnswer(g, l)
+			a.awaitAnswer(g, l, min(2*wait, time.Minute))
 		}
 	})
 }

@@ -125,7 +125,7 @@ func New(o Options) *Agents {
 
 const (
 	lookAgain     = 20 * time.Millisecond // between two looks for a leading master, while agents need one
-	registerAgain = 5 * time.Second       // after a registration that was not answered
+	registerAgain = time.Second           // after a registration that was not answered; then after twice as long
 	maxBatch      = 256                   // messages that a master is given in one piece: it does nothing else meanwhile
 )
 

@@ -44,8 +44,10 @@ type client struct {
 var testFramework = mesos.FrameworkInfo{
 	User: "root", Name: "null", Roles: []string{"workers"}, FailoverTimeout: new(3600.0), Checkpoint: new(true),
 	Capabilities: []mesos.FrameworkInfo_Capability{
-		{Type: mesos.FrameworkInfo_Capability_PARTITION_AWARE}, {Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE},
-		{Type: mesos.FrameworkInfo_Capability_MULTI_ROLE}, {Type: mesos.FrameworkInfo_Capability_RESERVATION_REFINEMENT},
+		{Type: mesos.FrameworkInfo_Capability_PARTITION_AWARE},
+		{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE},
+		{Type: mesos.FrameworkInfo_Capability_MULTI_ROLE},
+		{Type: mesos.FrameworkInfo_Capability_RESERVATION_REFINEMENT},
 	},
 }
 

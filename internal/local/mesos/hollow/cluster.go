@@ -67,7 +67,10 @@ type reign struct {
 
 // NewCluster listens. The caller must call Run.
 func NewCluster(o ClusterOptions) (*Cluster, error) {
-	if o.StandbyPort != 0 && o.Master.ZK == "" {
+	switch {
+	case o.Agents.Number < 0 || o.Agents.Number >= 1<<22:
+		return nil, fmt.Errorf("%d agents: there are addresses for four million", o.Agents.Number)
+	case o.StandbyPort != 0 && o.Master.ZK == "":
 		return nil, errors.New("a second master needs --zk: who leads is said there")
 	}
 	c := &Cluster{o: o, places: make([]place, 1, 2)}
@@ -118,7 +121,7 @@ func (c *Cluster) masters() []*master.Master {
 // appoint makes the next master of a place. Its port, if it was free to choose, is kept.
 func (c *Cluster) appoint(p *place) error {
 	m, err := master.New(master.Options{
-		Flags: &p.flags, Log: c.o.Log, HeartbeatInterval: c.o.HeartbeatInterval, Counts: &c.counts,
+		Flags: &p.flags, Log: c.o.Log, HeartbeatInterval: c.o.HeartbeatInterval, Counts: &c.counts, Shortcut: true,
 		Routes: map[string]http.Handler{
 			CountsPath: http.HandlerFunc(c.serveCounts), FailoverPath: http.HandlerFunc(c.serveFailover),
 		},

@@ -11,7 +11,7 @@ var modulus = regexp.MustCompile(`\{([1-9][0-9]*)\}`)
 // thing. The error is parse's.
 func Numbered[T any](text string, agents int, parse func(string) (T, error)) (func(number int) T, error) {
 	made := map[string]T{}
-	things := make([]T, agents+1)
+	things := make([]T, max(0, agents)+1)
 	for number := 1; number <= agents; number++ {
 		own := modulus.ReplaceAllStringFunc(text, func(braced string) string {
 			n, err := strconv.Atoi(braced[1 : len(braced)-1])

@@ -148,6 +148,9 @@ func (m *Master) allocateAgent(a *agent, candidates []*candidate, now time.Time)
 		if !m.mayHave(c.framework, a) || !c.framework.constraints.allow(c.role, &a.info) {
 			continue
 		}
+		if c.framework.refuses(a.id, c.role, a.free, now) {
+			continue // whatever part of it the role may have; nearly every agent of a large cluster ends here
+		}
 		fitting := a.fitting(c.role)
 		if !m.allocatable(fitting) || c.framework.refuses(a.id, c.role, fitting, now) {
 			continue

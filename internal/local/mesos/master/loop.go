@@ -44,6 +44,11 @@ func (m *Master) drainCalls() {
 // loop has ended.
 func (m *Master) post(f func()) bool {
 	select {
+	case <-m.stopped:
+		return false
+	default:
+	}
+	select {
 	case m.calls <- f:
 		return true
 	case <-m.stopped:

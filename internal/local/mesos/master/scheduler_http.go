@@ -201,6 +201,36 @@ func (m *Master) serveCall(w http.ResponseWriter, r *http.Request, call *schedul
 	}
 }
 
+// takeCalls does calls that came at once, in their order, up to the first that is not a plain one. What is refused is refused
+// elsewhere.
+func (m *Master) takeCalls(requests []wire.Plain) (taken int) {
+	if !m.Leads() || m.flags.AuthenticateHTTPFrameworks {
+		return 0
+	}
+	calls := make([]scheduler.Call, 0, len(requests))
+	for _, r := range requests {
+		var call scheduler.Call
+		if call.Unmarshal(r.Body) != nil || validateCall(&call, "") != nil ||
+			call.Type == scheduler.Call_SUBSCRIBE || call.Type == scheduler.Call_UPDATE_FRAMEWORK {
+			break
+		}
+		calls = append(calls, call)
+	}
+	m.do(func() {
+		for i := range calls {
+			f, refusal := m.callerOf(&calls[i], requests[i].StreamID, "")
+			if refusal != nil {
+				return
+			}
+			m.counts.Read.add(len(requests[i].Body))
+			m.counts.Calls(calls[i].Type).add(1)
+			m.perform(f, &calls[i])
+			taken++
+		}
+	})
+	return taken
+}
+
 // callerOf finds the framework that a call comes from, and refuses calls that do not come from its present stream.
 func (m *Master) callerOf(call *scheduler.Call, streamID, principal string) (*framework, *wire.Refusal) {
 	bad := func(text string) *wire.Refusal { return wire.Refuse(http.StatusBadRequest, text) }

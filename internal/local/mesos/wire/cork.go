@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"io"
 	"net"
 )
 
@@ -14,6 +15,9 @@ func (l Corked) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
+	}
+	if _, passed := nc.(*bottle); passed {
+		return nc, nil // by a Shortcut
 	}
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		return &bottle{TCPConn: tcp}, nil
@@ -40,8 +44,17 @@ const maxHeld = 64 << 10
 // bottle is a connection that can be corked, by the goroutine that writes to it.
 type bottle struct {
 	*net.TCPConn
+	r      io.Reader // what was read before, and then the connection; nil for the connection
 	corked bool
 	held   []byte
+}
+
+// Read reads.
+func (b *bottle) Read(p []byte) (int, error) {
+	if b.r != nil {
+		return b.r.Read(p)
+	}
+	return b.TCPConn.Read(p)
 }
 
 // Write writes, or holds back while corked.
