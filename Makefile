@@ -1,12 +1,15 @@
 # The two commands are `make setup` and `make demo` or `make test`; each also does what it needs of the one before.
 
-GO       ?= go
-LINT     := $(GO) tool -modfile=tools/lint/go.mod
+GO        ?= go
+LINT      := $(GO) tool -modfile=tools/lint/go.mod
+BENCHSTAT := $(GO) tool -modfile=tools/bench/go.mod benchstat
+# How often the benchmarks beside other libraries run; benchstat wants six runs at least to say how far they spread.
+RUNS      ?= 10
 # Packages that have tests against the real world: those with the build tag e2e.
 E2E       = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build e2e' cmd executor framework internal scheduler test zk)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fast e2e demo lint golden count sim sim-long mutants bench clean
+.PHONY: help setup build test fast e2e demo lint golden count sim sim-long mutants bench peers clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,8 +55,19 @@ mutants: ## the simulation against the product, broken on purpose in one place a
 	$(GO) test -tags mutation ./framework -run Mutants -count 1 -v -timeout 60m
 
 bench: setup build ## the benchmarks, those against the real world last
-	$(GO) test -run '^$$' -bench . -benchmem ./scheduler ./internal/mesos ./zk
+	$(GO) test -run '^$$' -bench . -skip DecodeOffers -benchmem ./scheduler ./internal/mesos ./zk
+	$(MAKE) peers
 	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
+
+# All sides run once, and then all again, so that what else the machine does meets all of them. -cpu is GOMAXPROCS.
+peers: ## the benchmarks beside other libraries on loopback: medians of RUNS=10 runs, and how far they spread
+	@mkdir -p bin
+	@for run in $$(seq $(RUNS)); do \
+		echo "run $$run of $(RUNS)" >&2; \
+		$(GO) test -run '^$$' -bench DecodeOffers -cpu 2 ./internal/mesos && \
+		$(GO) test -tags bench -run '^$$' -bench . -cpu 2 ./test/bench/peers || { cat bin/peers.txt >&2; exit 1; }; \
+	done >bin/peers.txt
+	@$(BENCHSTAT) -col '/who@(ours mesos-go mesos-go-json null wire)' bin/peers.txt
 
 clean: ## remove what was built
 	rm -rf bin

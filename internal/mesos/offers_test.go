@@ -2,11 +2,12 @@ package mesos
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 
-	v1 "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/encoding"
 	"github.com/mesos/mesos-go/api/v1/lib/encoding/codecs"
 	"github.com/mesos/mesos-go/api/v1/lib/encoding/framing"
 	"github.com/mesos/mesos-go/api/v1/lib/recordio"
@@ -16,6 +17,7 @@ import (
 
 	"k8s-framework/internal/mesos/wire"
 	"k8s-framework/scheduler"
+	"k8s-framework/test/bench/events"
 )
 
 // recordedOffers are the frames of the OFFERS events in testdata.
@@ -112,95 +114,67 @@ func FuzzOffers(f *testing.F) {
 	})
 }
 
-// offersFrame is an event with offers as a large cluster makes them: reserved and unreserved resources, ports, attributes, a
-// domain.
+// offersFrame is an OFFERS event of a large cluster.
 func offersFrame(t testing.TB, offers int) []byte {
 	t.Helper()
-	role, static := pointer("workers"), v1.Resource_ReservationInfo_STATIC
-	allocation := &v1.Resource_AllocationInfo{Role: role}
-	scalar := func(name string, value float64, reservations ...v1.Resource_ReservationInfo) v1.Resource {
-		return v1.Resource{
-			Name: name, Type: v1.SCALAR.Enum(), Scalar: &v1.Value_Scalar{Value: value}, AllocationInfo: allocation,
-			Reservations: reservations,
-		}
-	}
-	reserved := v1.Resource_ReservationInfo{Type: &static, Role: role}
-	said := v1sched.Event{Type: v1sched.Event_OFFERS, Offers: &v1sched.Event_Offers{}}
-	for i := range offers {
-		said.Offers.Offers = append(said.Offers.Offers, v1.Offer{
-			ID:          v1.OfferID{Value: fmt.Sprintf("7ec93f3e-2a3f-4f0e-9f6c-5f3c0f1b2d3e-O%d", i)},
-			FrameworkID: v1.FrameworkID{Value: "7ec93f3e-2a3f-4f0e-9f6c-5f3c0f1b2d3e-0000"},
-			AgentID:     v1.AgentID{Value: fmt.Sprintf("7ec93f3e-2a3f-4f0e-9f6c-5f3c0f1b2d3e-S%d", i)},
-			Hostname:    fmt.Sprintf("agent-%05d.rack-%d.example.com", i, i%40),
-			URL: &v1.URL{
-				Scheme:  "http",
-				Address: v1.Address{Hostname: pointer("agent.example.com"), IP: pointer("10.1.2.3"), Port: 5051},
-				Path:    pointer("/slave(1)"),
-			},
-			Domain: &v1.DomainInfo{FaultDomain: &v1.DomainInfo_FaultDomain{
-				Region: v1.DomainInfo_FaultDomain_RegionInfo{Name: "region-a"},
-				Zone:   v1.DomainInfo_FaultDomain_ZoneInfo{Name: "zone-1"},
-			}},
-			AllocationInfo: allocation,
-			Resources: []v1.Resource{
-				{
-					Name: "ports", Type: v1.RANGES.Enum(), AllocationInfo: allocation,
-					Ranges: &v1.Value_Ranges{Range: []v1.Value_Range{{Begin: 31000, End: 31999}, {Begin: 32005, End: 32005}}},
-				},
-				scalar("cpus", 2, reserved), scalar("mem", 1024, reserved),
-				scalar("cpus", 30.5), scalar("mem", 122880), scalar("disk", 1e6),
-			},
-			Attributes: []v1.Attribute{
-				{Name: "rack", Type: v1.TEXT, Text: &v1.Value_Text{Value: fmt.Sprintf("r%d", i%40)}},
-				{Name: "os", Type: v1.TEXT, Text: &v1.Value_Text{Value: "debian-12"}},
-			},
-		})
-	}
-	frame, err := said.Marshal()
+	frame, err := events.Offers(offers).Marshal()
 	require.NoError(t, err)
 	return frame
 }
 
 // BenchmarkDecodeOffers compares reading one OFFERS frame from a stream into the core's words with mesos-go's RecordIO and
-// codec, which stop at its messages.
+// codecs, which stop at its messages. JSON is the same event in another frame.
 func BenchmarkDecodeOffers(b *testing.B) {
 	for _, offers := range []int{1000, 5000, 10000, 50000} {
 		frame := offersFrame(b, offers)
-		stream := fmt.Appendf(nil, "%d\n%s", len(frame), frame)
-		report := func(b *testing.B) {
-			b.ReportAllocs()
-			b.ReportMetric(float64(offers)*float64(b.N)/b.Elapsed().Seconds(), "offers/s")
-			b.ReportMetric(float64(len(frame))/(1<<20), "MiB/frame")
+		var said v1sched.Event
+		require.NoError(b, said.Unmarshal(frame))
+		written, err := json.Marshal(&said)
+		require.NoError(b, err)
+		for _, each := range []struct {
+			who   string
+			frame []byte
+			read  func(stream []byte) (offers int, err error)
+		}{
+			{"ours", frame, oursReads},
+			{"mesos-go", frame, mesosGoReads(codecs.MediaTypeProtobuf)},
+			{"mesos-go-json", written, mesosGoReads(codecs.MediaTypeJSON)},
+		} {
+			b.Run(fmt.Sprintf("who=%s/offers=%d", each.who, offers), func(b *testing.B) {
+				stream := fmt.Appendf(nil, "%d\n%s", len(each.frame), each.frame)
+				b.ReportAllocs()
+				for b.Loop() {
+					if got, err := each.read(stream); err != nil || got != offers {
+						b.Fatal(got, err)
+					}
+				}
+				b.ReportMetric(float64(offers)*float64(b.N)/b.Elapsed().Seconds(), "offers/s")
+			})
 		}
-		b.Run(fmt.Sprintf("ours/%d", offers), func(b *testing.B) {
-			for b.Loop() {
-				got, err := nextEvent(wire.NewReader(bytes.NewReader(stream), DefaultMaxFrame))
-				if err != nil || len(got.core.(scheduler.Offered).Offers) != offers {
-					b.Fatal(err)
-				}
-			}
-			report(b)
-		})
-		b.Run(fmt.Sprintf("mesos-go/%d", offers), func(b *testing.B) {
-			for b.Loop() {
-				var said v1sched.Event
-				if err := mesosGo(stream, &said); err != nil || len(said.Offers.Offers) != offers {
-					b.Fatal(err)
-				}
-			}
-			report(b)
-		})
 	}
 }
 
-// mesosGo reads a frame in mesos-go's way. Beyond its own limit of 4 MiB that limit is raised, so that it can be compared at all.
-func mesosGo(stream []byte, into *v1sched.Event) error {
-	var limit []recordio.Opt
-	if len(stream) > 4<<20 {
-		limit = append(limit, recordio.MaxMessageSize(len(stream)+1))
+func oursReads(stream []byte) (offers int, err error) {
+	got, err := nextEvent(wire.NewReader(bytes.NewReader(stream), DefaultMaxFrame))
+	if err != nil {
+		return 0, err
 	}
-	frames := func() framing.Reader { return recordio.NewReader(bytes.NewReader(stream), limit...) }
-	return codecs.ByMediaType[codecs.MediaTypeProtobuf].NewDecoder(frames).Decode(into)
+	return len(got.core.(scheduler.Offered).Offers), nil
+}
+
+// mesosGoReads reads a frame in mesos-go's way. Beyond its own limit of 4 MiB that limit is raised, so that it can be compared
+// at all.
+func mesosGoReads(media encoding.MediaType) func(stream []byte) (offers int, err error) {
+	return func(stream []byte) (int, error) {
+		var limit []recordio.Opt
+		if len(stream) > 4<<20 {
+			limit = append(limit, recordio.MaxMessageSize(len(stream)+1))
+		}
+		var said v1sched.Event
+		frames := func() framing.Reader { return recordio.NewReader(bytes.NewReader(stream), limit...) }
+		err := codecs.ByMediaType[media].NewDecoder(frames).Decode(&said)
+		return len(said.GetOffers().GetOffers()), err
+	}
 }
 
 func TestAnAgentsAddressIsThatOfItsURL(t *testing.T) {

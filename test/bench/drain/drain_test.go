@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,21 +22,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"k8s-framework/internal/kube/api"
+	"k8s-framework/test/bench/table"
 )
-
-// table is printed as Markdown.
-type table [][]string
-
-func (rows table) print(t *testing.T, title string) {
-	var text strings.Builder
-	for i, row := range rows {
-		fmt.Fprintf(&text, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(&text, "|%s\n", strings.Repeat("---|", len(row)))
-		}
-	}
-	t.Logf("%s\n\n%s", title, text.String())
-}
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
@@ -54,7 +39,7 @@ func TestBenchDrains(t *testing.T) {
 func drain110(t *testing.T, c *cluster) {
 	ns := c.namespace(t)
 	const pods = 110
-	rows := table{{"who", "time", "API calls a pod", "times as long"}}
+	rows := table.Table{{"who", "time", "API calls a pod", "times as long"}}
 	var first time.Duration
 	measure := func(d drainer) {
 		node := c.node(t, "200")
@@ -77,7 +62,7 @@ func drain110(t *testing.T, c *cluster) {
 	} else {
 		rows = append(rows, []string{"kubectl drain", "not measured: no kubectl here", "", ""})
 	}
-	rows.print(t, "110 pods with grace 0, no budget")
+	t.Logf("110 pods with grace 0, no budget\n\n%v", rows)
 }
 
 func (c *cluster) admin(t *testing.T) string {
@@ -91,7 +76,7 @@ func (c *cluster) admin(t *testing.T) string {
 func freedBudget(t *testing.T, c *cluster) {
 	short := []time.Duration{1 * time.Second, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second, 4 * time.Second}
 	long := []time.Duration{11 * time.Second, 12 * time.Second, 13500 * time.Millisecond, 15 * time.Second, 16 * time.Second}
-	rows := table{{"who", "blocked for", "least", "median", "most"}}
+	rows := table.Table{{"who", "blocked for", "least", "median", "most"}}
 	measure := func(blocks []time.Duration, who func(node string) drainer) {
 		reactions := make([]time.Duration, len(blocks))
 		var name string
@@ -105,11 +90,8 @@ func freedBudget(t *testing.T, c *cluster) {
 			group.Go(func() { reactions[i] = c.react(t, d, ns, node, elsewhere, block) })
 		}
 		group.Wait()
-		slices.Sort(reactions)
-		rows = append(rows, []string{
-			name, fmt.Sprintf("%v to %v", blocks[0], blocks[len(blocks)-1]), fmt.Sprintf("%d ms", reactions[0].Milliseconds()),
-			fmt.Sprintf("%d ms", reactions[len(reactions)/2].Milliseconds()), fmt.Sprintf("%d ms", reactions[len(reactions)-1].Milliseconds()),
-		})
+		row := []string{name, fmt.Sprintf("%v to %v", blocks[0], blocks[len(blocks)-1])}
+		rows = append(rows, append(row, table.Spread(reactions)...))
 	}
 	kubelet := func(name string) func(string) drainer {
 		return func(node string) drainer { return ours(t, name, c.kubelet(t, node), api.DefaultQPS) }
@@ -127,7 +109,7 @@ func freedBudget(t *testing.T, c *cluster) {
 	} else {
 		rows = append(rows, []string{"kubectl drain", "not measured: no kubectl here", "", "", ""})
 	}
-	rows.print(t, fmt.Sprintf("Reaction to a budget that frees up, %d drains at once each", len(short)))
+	t.Logf("Reaction to a budget that frees up, %d drains at once each\n\n%v", len(short), rows)
 }
 
 // react is one drain; blocked from now on for a while.

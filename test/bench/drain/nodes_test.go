@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"k8s-framework/internal/kube/api"
+	"k8s-framework/test/bench/table"
 )
 
 // The scenario of many nodes. What an app may lack at most is a twentieth of it: 150 pods over all apps, while 20 nodes have
@@ -42,7 +43,7 @@ func hundredNodes(t *testing.T, c *cluster) {
 	for range manyNodes {
 		nodes = append(nodes, c.node(t, "40"))
 	}
-	rows := table{{"who", "time", "nodes drained", "gave up and was asked again", "API calls a pod", "evictions a pod", "requests/s", fmt.Sprintf("fewest healthy pods of an app (budget: %d)", floor)}}
+	rows := table.Table{{"who", "time", "nodes drained", "gave up and was asked again", "API calls a pod", "evictions a pod", "requests/s", fmt.Sprintf("fewest healthy pods of an app (budget: %d)", floor)}}
 	measure := func(d drainer, beside func(ns string) func()) {
 		ns := c.namespace(t)
 		c.kubelets(t, ns)
@@ -75,7 +76,7 @@ func hundredNodes(t *testing.T, c *cluster) {
 	us := ours(t, "k8s-framework", c.Config(), manyQPS)
 	measure(us, func(string) func() { return watchAll(t, c, us) })
 	measure(library(t, "kubectl's library", c.Config(), manyQPS), func(string) func() { return func() {} })
-	rows.print(t, fmt.Sprintf("%d nodes with %d pods, %d at a time, at most %d requests/s", manyNodes, apps*replicas, atATime, manyQPS))
+	t.Logf("%d nodes with %d pods, %d at a time, at most %d requests/s\n\n%v", manyNodes, apps*replicas, atATime, manyQPS, rows)
 }
 
 // drainAll drains the nodes, so many at a time. A drain that gives up is asked for again, as an operator would.
@@ -130,12 +131,12 @@ func watchAll(t *testing.T, c *cluster, us drainer) (stop func()) {
 	return func() {
 		cancel()
 		<-ended
-		table{
+		t.Logf("What one watch of all pods would read\n\n%v", table.Table{
 			{"lists and watches of pods", "bytes read"},
 			{fmt.Sprintf("of each of the %d nodes, while it is drained", manyNodes), fmt.Sprint(us.meter.read())},
 			{fmt.Sprintf("of all pods, as long: the list of %d", apps*replicas), fmt.Sprint(list)},
 			{"of all pods, as long: the watch", fmt.Sprint(all.read() - list)},
-		}.print(t, "What one watch of all pods would read")
+		})
 	}
 }
 

@@ -4,10 +4,7 @@ package launch_test
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 	"k8s-framework/internal/local/lab"
 	"k8s-framework/internal/local/site"
 	"k8s-framework/scheduler"
+	"k8s-framework/test/bench/table"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m.Run)) }
@@ -66,14 +64,14 @@ func TestBenchLaunch(t *testing.T) {
 	for i := range growths {
 		larger = append(larger, b.grow(t, i+1))
 	}
-	rows := table{{"what", "least", "median", "most"}}
-	rows = rows.add(hand, "kubelet started by hand, until Ready")
-	rows = rows.add(ours, "LAUNCH until Ready", "LAUNCH at the master until the executor has it", "until the kubelet is started",
-		"until it answers /healthz", "until Ready")
-	rows = rows.add(larger, "LAUNCH of one more task until Allocatable", "until the old kubelet is asked to end", "until the new one is started",
-		"until it answers /healthz", "until Allocatable is larger")
-	rows.print(t, fmt.Sprintf("%d launches of each, in turn, and %d growths", rounds, growths))
-	t.Logf("ours adds, by the medians: %v", milliseconds(median(ours, 0)-median(hand, 0)))
+	rows := table.Table{{"what", "least", "median", "most"}}
+	rows = append(rows, summary(hand, "kubelet started by hand, until Ready")...)
+	rows = append(rows, summary(ours, "LAUNCH until Ready", "LAUNCH at the master until the executor has it", "until the kubelet is started",
+		"until it answers /healthz", "until Ready")...)
+	rows = append(rows, summary(larger, "LAUNCH of one more task until Allocatable", "until the old kubelet is asked to end",
+		"until the new one is started", "until it answers /healthz", "until Allocatable is larger")...)
+	t.Logf("%d launches of each, in turn, and %d growths\n\n%v", rounds, growths, rows)
+	t.Logf("ours adds, by the medians: %v", table.Milliseconds(table.Median(column(ours, 0))-table.Median(column(hand, 0))))
 }
 
 // rest lets the machine end what the other side has left: what containerd, the kernel and Mesos tidy up afterwards would be
@@ -85,40 +83,20 @@ func rest(t *testing.T) {
 	}
 }
 
-// table is printed as Markdown.
-type table [][]string
-
-// add appends a row for each of the steps, which all runs have in the same order.
-func (rows table) add(runs [][]time.Duration, names ...string) table {
+// summary is a row for each of the steps, which all runs have in the same order.
+func summary(runs [][]time.Duration, names ...string) table.Table {
+	var rows table.Table
 	for i, name := range names {
-		of := column(runs, i)
-		rows = append(rows, []string{name, milliseconds(of[0]), milliseconds(median(runs, i)), milliseconds(of[len(of)-1])})
+		rows = append(rows, append([]string{name}, table.Spread(column(runs, i))...))
 	}
 	return rows
 }
 
-func (rows table) print(t *testing.T, title string) {
-	var text strings.Builder
-	for i, row := range rows {
-		fmt.Fprintf(&text, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(&text, "|%s\n", strings.Repeat("---|", len(row)))
-		}
-	}
-	t.Logf("%s\n\n%s", title, text.String())
-}
-
-// column is one step of all runs, sorted.
+// column is one step of all runs.
 func column(runs [][]time.Duration, step int) []time.Duration {
 	var of []time.Duration
 	for _, run := range runs {
 		of = append(of, run[step])
 	}
-	slices.Sort(of)
 	return of
 }
-
-// median is that of one step; runs are odd in number.
-func median(runs [][]time.Duration, step int) time.Duration { return column(runs, step)[len(runs)/2] }
-
-func milliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
