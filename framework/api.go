@@ -95,7 +95,7 @@ func (a *operatorAPI) ready(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "standby")
 		return
 	}
-	view, err := l.view(r.Context())
+	view, err := l.view(r.Context(), (*scheduler.Core).Overview)
 	switch {
 	case err != nil:
 		refuse(w, http.StatusServiceUnavailable, err.Error())
@@ -139,7 +139,7 @@ func (a *operatorAPI) abdicate(w http.ResponseWriter, r *http.Request, l *loop) 
 }
 
 func (a *operatorAPI) state(w http.ResponseWriter, r *http.Request, l *loop) {
-	view, err := l.view(r.Context())
+	view, err := l.view(r.Context(), (*scheduler.Core).View)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 		return
@@ -147,23 +147,23 @@ func (a *operatorAPI) state(w http.ResponseWriter, r *http.Request, l *loop) {
 	answerJSON(w, view)
 }
 
-// view is for metrics: a standby has none.
-func (a *operatorAPI) view() (scheduler.View, bool) {
+// overview is for metrics: a standby has none.
+func (a *operatorAPI) overview() (scheduler.View, bool) {
 	l := a.leading.Load()
 	if l == nil {
 		return scheduler.View{}, false
 	}
-	view, err := l.view(context.Background())
+	view, err := l.view(context.Background(), (*scheduler.Core).Overview)
 	return view, err == nil
 }
 
-// view asks the loop for what an operator can see.
-func (l *loop) view(ctx context.Context) (scheduler.View, error) {
+// view asks the loop for what an operator can see, all of it or an overview.
+func (l *loop) view(ctx context.Context, of func(*scheduler.Core, time.Time) scheduler.View) (scheduler.View, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	answer := make(chan scheduler.View, 1)
 	select {
-	case l.views <- answer:
+	case l.views <- viewing{of, answer}:
 	case <-ctx.Done():
 		return scheduler.View{}, fmt.Errorf("the loop has not answered within %s", answerWithin)
 	}

@@ -135,7 +135,7 @@ func TestMetricsShowPoolsAndNodes(t *testing.T) {
 	end := start(t, l)
 	defer func() { _ = end() }()
 	a := &operatorAPI{registry: prometheus.NewRegistry()}
-	a.registry.MustRegister(newViewCollector(a.view))
+	a.registry.MustRegister(newViewCollector(a.overview))
 	a.lead(l)
 	tell(l, scheduler.Subscribed{Framework: "fw-1"})
 	tell(l, scheduler.KubeSynced{})

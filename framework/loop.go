@@ -43,7 +43,7 @@ type loop struct {
 	core     *scheduler.Core
 	events   chan arrival
 	requests chan request
-	views    chan chan<- scheduler.View
+	views    chan viewing
 	// abdicated is closed when an operator wants another to lead.
 	abdicated chan struct{}
 	abdicate  func()
@@ -68,7 +68,7 @@ func newLoop(i *instance) *loop {
 	l := &loop{
 		events:   make(chan arrival, eventRoom),
 		requests: make(chan request),
-		views:    make(chan chan<- scheduler.View),
+		views:    make(chan viewing),
 		now:      time.Now,
 		log:      i.Log,
 		metrics:  i.metrics,
@@ -102,6 +102,12 @@ type request struct {
 	reply chan<- scheduler.Reply
 }
 
+// viewing asks for a view of the core.
+type viewing struct {
+	of     func(core *scheduler.Core, now time.Time) scheduler.View
+	answer chan<- scheduler.View
+}
+
 // errInDoubt is the end of a leader that was too slow, or asleep, to know that it still leads.
 var errInDoubt = errors.New("leadership is in doubt: the lease ran out before ZooKeeper answered; nothing more is done")
 
@@ -124,8 +130,8 @@ func (l *loop) run(ctx context.Context) error {
 			return fmt.Errorf("leadership is lost: %w", l.lease.Err())
 		case <-l.abdicated:
 			return errAbdicated
-		case view := <-l.views:
-			view <- l.core.View(l.now())
+		case v := <-l.views:
+			v.answer <- v.of(l.core, l.now())
 			continue
 		case first := <-l.events:
 			batch = l.waitingEvents(first)

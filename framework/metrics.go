@@ -105,12 +105,6 @@ func (v *viewCollector) Collect(out chan<- prometheus.Metric) {
 	if !ok {
 		return
 	}
-	drifted := map[scheduler.PoolName]int{}
-	for _, n := range view.Nodes {
-		if n.Drift != "" {
-			drifted[n.Pool]++
-		}
-	}
 	for _, p := range view.Pools {
 		gauge := func(desc *prometheus.Desc, value int, labels ...string) {
 			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), append([]string{string(p.Name)}, labels...)...)
@@ -118,7 +112,7 @@ func (v *viewCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(v.wanted, nodesWanted(p))
 		gauge(v.missing, p.Missing)
 		gauge(v.outdated, p.Outdated)
-		gauge(v.drift, drifted[p.Name])
+		gauge(v.drift, p.Drifted)
 		stopped := 0
 		if p.Rollout.Stopped != "" {
 			stopped = 1

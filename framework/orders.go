@@ -153,7 +153,7 @@ func dryRun(query url.Values) (bool, error) {
 
 // refusal is the status of an order that the core refuses.
 func (l *loop) refusal(r *http.Request) int {
-	view, err := l.view(r.Context())
+	view, err := l.view(r.Context(), (*scheduler.Core).View)
 	if err != nil {
 		return http.StatusUnprocessableEntity
 	}

@@ -21,7 +21,7 @@ import (
 // it is what lies between an operator and the core.
 func heard(t testing.TB, view scheduler.View, reply func(scheduler.Asked) scheduler.Reply) *operatorAPI {
 	t.Helper()
-	l := &loop{requests: make(chan request), views: make(chan chan<- scheduler.View)}
+	l := &loop{requests: make(chan request), views: make(chan viewing)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -30,8 +30,8 @@ func heard(t testing.TB, view scheduler.View, reply func(scheduler.Asked) schedu
 			select {
 			case <-ctx.Done():
 				return
-			case answer := <-l.views:
-				answer <- view
+			case v := <-l.views:
+				v.answer <- view
 			case r := <-l.requests:
 				r.reply <- reply(r.event(1).(scheduler.Asked))
 			}

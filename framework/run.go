@@ -76,7 +76,7 @@ func newInstance(o Options) (*instance, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools, artifacts: artifacts{}}, metrics: newMetrics(registry)}
 	i.drains = newDrainCollector()
-	registry.MustRegister(newViewCollector(i.api.view), i.drains)
+	registry.MustRegister(newViewCollector(i.api.overview), i.drains)
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
 		return nil, fmt.Errorf("--zk: %w", err)

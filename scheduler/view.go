@@ -40,8 +40,9 @@ type PoolView struct {
 	Phases map[Phase]int `json:"phases"`
 	// Missing is how many nodes are to be launched; of a pool of all agents 0, since nobody knows.
 	Missing int `json:"missing"`
-	// Outdated is how many nodes are of another version than the pool.
+	// Outdated is how many nodes are of another version than the pool, and Drifted how many have a Drift.
 	Outdated int           `json:"outdated"`
+	Drifted  int           `json:"drifted"`
 	Refusals []RefusalView `json:"refusals"`
 	Backoff  *time.Time    `json:"launchAfter,omitempty"`
 }
@@ -71,26 +72,38 @@ type NodeView struct {
 	Blocked []string `json:"blocked,omitempty"`
 }
 
-// View copies what an operator can see. It costs time in proportion to nodes and refusals.
+// View copies what an operator can see. It costs time and memory in proportion to nodes and refusals.
 func (c *Core) View(now time.Time) View {
+	v := c.Overview(now)
+	refusals := c.viewRefusals(now)
+	for i := range v.Pools {
+		if list := refusals[v.Pools[i].Name]; list != nil {
+			v.Pools[i].Refusals = list
+		}
+	}
+	v.Nodes = make([]NodeView, 0, len(c.order))
+	for _, n := range c.order {
+		v.Nodes = append(v.Nodes, c.nodeView(n))
+	}
+	return v
+}
+
+// Overview is a View without nodes and refusals. Nodes are only counted.
+func (c *Core) Overview(now time.Time) View {
 	v := View{
 		FrameworkID: c.meta.FrameworkID, KubernetesSeen: c.kubeSynced,
-		Pools: []PoolView{}, Nodes: make([]NodeView, 0, len(c.order)), Orphans: slices.Sorted(maps.Keys(c.orphans)),
+		Pools: []PoolView{}, Nodes: []NodeView{}, Orphans: slices.Sorted(maps.Keys(c.orphans)),
 		Maintenance: []MaintenanceView{}, Teardown: c.meta.Teardown,
 	}
 	if c.connected {
 		v.Master = c.master
 	}
-	refusals := c.viewRefusals(now)
 	for _, name := range c.poolNames() {
 		p, missing := c.pools[name], 0
 		if p.Nodes != All {
 			missing = c.missing(p, now)
 		}
 		v.Pools = append(v.Pools, c.poolView(p, now, missing))
-		if list := refusals[name]; list != nil {
-			v.Pools[len(v.Pools)-1].Refusals = list
-		}
 	}
 	for _, agent := range sortedKeys(c.maintenance) {
 		w := c.maintenance[agent]
@@ -99,9 +112,6 @@ func (c *Core) View(now time.Time) View {
 			planned.Host = n.Host
 		}
 		v.Maintenance = append(v.Maintenance, planned)
-	}
-	for _, n := range c.order {
-		v.Nodes = append(v.Nodes, c.nodeView(n))
 	}
 	return v
 }
@@ -113,6 +123,9 @@ func (c *Core) poolView(p *pool, now time.Time, missing int) PoolView {
 			view.Phases[n.Phase]++
 			if n.Version != p.Rollout.Version && !n.retired() {
 				view.Outdated++
+			}
+			if c.registered(n) && drift(n.Slice(), c.kube[n.Host]) != "" {
+				view.Drifted++
 			}
 		}
 	}

@@ -60,7 +60,11 @@ const (
 )
 
 // offersReader reads one OFFERS event. Texts that are the same in most offers are kept once.
-type offersReader struct{ texts map[string]string }
+type offersReader struct {
+	texts map[string]string
+	// resources and attributes are those of the offer that is being read: they are converted when its role is known.
+	resources, attributes [][]byte
+}
 
 // isOffers reports whether a frame is an OFFERS event, by its first field; OFFERS is by far the largest event.
 func isOffers(frame []byte) bool {
@@ -109,7 +113,7 @@ func (r *offersReader) innerText(message []byte) (string, error) {
 // offer reads one Offer.
 func (r *offersReader) offer(message []byte) (offer scheduler.Offer, err error) {
 	var id, agent, host, ip []byte
-	resources, attributes := 0, 0
+	r.resources, r.attributes = r.resources[:0], r.attributes[:0]
 	s := scan{rest: message}
 	for s.next() && err == nil {
 		switch s.field {
@@ -120,9 +124,9 @@ func (r *offersReader) offer(message []byte) (offer scheduler.Offer, err error) 
 		case offerHostname:
 			host = s.bytes
 		case offerResources:
-			resources++
+			r.resources = append(r.resources, s.bytes)
 		case offerAttributes:
-			attributes++
+			r.attributes = append(r.attributes, s.bytes)
 		case offerURL:
 			ip, err = agentIP(s.bytes)
 		case offerUnavailability:
@@ -147,34 +151,30 @@ func (r *offersReader) offer(message []byte) (offer scheduler.Offer, err error) 
 	offer.Agent = scheduler.AgentID(own[len(id) : len(id)+len(agent)])
 	offer.Host = scheduler.Hostname(own[len(id)+len(agent):])
 	offer.Address = address(string(ip), string(offer.Host))
-	return r.lists(message, offer, resources, attributes)
+	return r.lists(offer)
 }
 
 // lists adds an offer's resources and attributes, of which there are so many.
-func (r *offersReader) lists(
-	message []byte, offer scheduler.Offer, resources, attributes int,
-) (scheduler.Offer, error) {
-	if resources > 0 {
-		offer.Resources = make([]scheduler.Resource, 0, resources)
+func (r *offersReader) lists(offer scheduler.Offer) (scheduler.Offer, error) {
+	if len(r.resources) > 0 {
+		offer.Resources = make([]scheduler.Resource, 0, len(r.resources))
 	}
-	if attributes > 0 {
-		offer.Attributes = make([]scheduler.Attribute, 0, attributes)
-	}
-	for s := (scan{rest: message}); s.next(); {
-		switch s.field {
-		case offerResources:
-			resource, err := r.resource(s.bytes, offer.Role)
-			if err != nil {
-				return offer, fmt.Errorf("resource %d: %w", len(offer.Resources)+1, err)
-			}
-			offer.Resources = append(offer.Resources, resource)
-		case offerAttributes:
-			attribute, err := r.attribute(s.bytes)
-			if err != nil {
-				return offer, fmt.Errorf("attribute %d: %w", len(offer.Attributes)+1, err)
-			}
-			offer.Attributes = append(offer.Attributes, attribute)
+	for i, message := range r.resources {
+		resource, err := r.resource(message, offer.Role)
+		if err != nil {
+			return offer, fmt.Errorf("resource %d: %w", i+1, err)
 		}
+		offer.Resources = append(offer.Resources, resource)
+	}
+	if len(r.attributes) > 0 {
+		offer.Attributes = make([]scheduler.Attribute, 0, len(r.attributes))
+	}
+	for i, message := range r.attributes {
+		attribute, err := r.attribute(message)
+		if err != nil {
+			return offer, fmt.Errorf("attribute %d: %w", i+1, err)
+		}
+		offer.Attributes = append(offer.Attributes, attribute)
 	}
 	return offer, nil
 }

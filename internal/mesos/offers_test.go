@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	v1sched "github.com/mesos/mesos-go/api/v1/lib/scheduler"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"k8s-framework/internal/mesos/wire"
 	"k8s-framework/scheduler"
@@ -122,8 +124,8 @@ func offersFrame(t testing.TB, offers int) []byte {
 	return frame
 }
 
-// BenchmarkDecodeOffers compares reading one OFFERS frame from a stream into the core's words with mesos-go's RecordIO and
-// codecs, which stop at its messages. JSON is the same event in another frame.
+// BenchmarkDecodeOffers compares reading OFFERS frames from a stream, one after the other, into the core's words with mesos-go's
+// RecordIO and codecs, which stop at its messages. JSON is the same event in another frame.
 func BenchmarkDecodeOffers(b *testing.B) {
 	for _, offers := range []int{1000, 5000, 10000, 50000} {
 		frame := offersFrame(b, offers)
@@ -134,17 +136,17 @@ func BenchmarkDecodeOffers(b *testing.B) {
 		for _, each := range []struct {
 			who   string
 			frame []byte
-			read  func(stream []byte) (offers int, err error)
+			reads func(stream io.Reader, frame int) (next func() (offers int, err error))
 		}{
 			{"ours", frame, oursReads},
 			{"mesos-go", frame, mesosGoReads(codecs.MediaTypeProtobuf)},
 			{"mesos-go-json", written, mesosGoReads(codecs.MediaTypeJSON)},
 		} {
 			b.Run(fmt.Sprintf("who=%s/offers=%d", each.who, offers), func(b *testing.B) {
-				stream := fmt.Appendf(nil, "%d\n%s", len(each.frame), each.frame)
+				next := each.reads(&endless{text: fmt.Appendf(nil, "%d\n%s", len(each.frame), each.frame)}, len(each.frame))
 				b.ReportAllocs()
 				for b.Loop() {
-					if got, err := each.read(stream); err != nil || got != offers {
+					if got, err := next(); err != nil || got != offers {
 						b.Fatal(got, err)
 					}
 				}
@@ -154,26 +156,43 @@ func BenchmarkDecodeOffers(b *testing.B) {
 	}
 }
 
-func oursReads(stream []byte) (offers int, err error) {
-	got, err := nextEvent(wire.NewReader(bytes.NewReader(stream), DefaultMaxFrame))
-	if err != nil {
-		return 0, err
-	}
-	return len(got.core.(scheduler.Offered).Offers), nil
+// endless repeats a text for ever.
+type endless struct {
+	text []byte
+	at   int
 }
 
-// mesosGoReads reads a frame in mesos-go's way. Beyond its own limit of 4 MiB that limit is raised, so that it can be compared
-// at all.
-func mesosGoReads(media encoding.MediaType) func(stream []byte) (offers int, err error) {
-	return func(stream []byte) (int, error) {
-		var limit []recordio.Opt
-		if len(stream) > 4<<20 {
-			limit = append(limit, recordio.MaxMessageSize(len(stream)+1))
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.text[e.at:])
+	e.at = (e.at + n) % len(e.text)
+	return n, nil
+}
+
+func oursReads(stream io.Reader, _ int) func() (offers int, err error) {
+	frames := wire.NewReader(stream, DefaultMaxFrame)
+	return func() (int, error) {
+		got, err := nextEvent(frames)
+		if err != nil {
+			return 0, err
 		}
-		var said v1sched.Event
-		frames := func() framing.Reader { return recordio.NewReader(bytes.NewReader(stream), limit...) }
-		err := codecs.ByMediaType[media].NewDecoder(frames).Decode(&said)
-		return len(said.GetOffers().GetOffers()), err
+		return len(got.core.(scheduler.Offered).Offers), nil
+	}
+}
+
+// mesosGoReads reads frames in mesos-go's way. Beyond its own limit of 4 MiB that limit is raised, so that it can be compared
+// at all.
+func mesosGoReads(media encoding.MediaType) func(stream io.Reader, frame int) func() (offers int, err error) {
+	return func(stream io.Reader, frame int) func() (int, error) {
+		var limit []recordio.Opt
+		if frame >= 4<<20 {
+			limit = append(limit, recordio.MaxMessageSize(frame+1))
+		}
+		decoder := codecs.ByMediaType[media].NewDecoder(func() framing.Reader { return recordio.NewReader(stream, limit...) })
+		return func() (int, error) {
+			var said v1sched.Event
+			err := decoder.Decode(&said)
+			return len(said.GetOffers().GetOffers()), err
+		}
 	}
 }
 
@@ -188,4 +207,32 @@ func TestAnAgentsAddressIsThatOfItsURL(t *testing.T) {
 	} {
 		assert.Equal(t, each.want, address(each.ip, each.hostname), "%+v", each)
 	}
+}
+
+// FuzzScan compares our walk over a message with protowire's.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{"", "\x0a\x00", "\x0a\x01x\x10\x05", "\x0a\x81\x00", "\x0a\x02x", "\x09\x00\x00\x00\x00\x00\x00\xf0\x3f", "\x02\x01x", "\x0d\x01\x02\x03\x04"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		s, rest := scan{rest: message}, message
+		for len(rest) > 0 {
+			field, kind, size := protowire.ConsumeField(rest)
+			if size < 0 {
+				break
+			}
+			require.True(t, s.next(), "%x", rest)
+			require.Equal(t, field, s.field)
+			_, _, tag := protowire.ConsumeTag(rest)
+			if bytes, length := protowire.ConsumeBytes(rest[tag:size]); kind == protowire.BytesType && length >= 0 {
+				require.Equal(t, bytes, s.bytes)
+			} else {
+				require.Nil(t, s.bytes)
+			}
+			rest = rest[size:]
+			require.Equal(t, rest, s.rest)
+		}
+		require.False(t, s.next())
+		require.Equal(t, len(rest) > 0, s.err != nil)
+	})
 }
