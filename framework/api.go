@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/pprof"
 	"net/url"
 	"strconv"
 	"sync/atomic"
@@ -26,6 +27,7 @@ const answerWithin = 15 * time.Second
 //	GET /metrics   Prometheus
 //	GET /state     scheduler.View as JSON
 //	GET /artifacts/SHA256   a file that nodes fetch: every instance answers
+//	GET /debug/pprof/   Go's profiles, with --profiling
 //	POST /abdicate   the leader resigns, if another stands by
 //
 // and the orders of orders.go.
@@ -35,8 +37,7 @@ type operatorAPI struct {
 	// election is there once we take part in it.
 	election atomic.Pointer[election]
 	registry *prometheus.Registry
-	// seeded are the pools that the options name.
-	seeded []scheduler.Pool
+	options  Options
 	// artifacts are the files that nodes fetch; they are there before the first request.
 	artifacts artifacts
 }
@@ -62,6 +63,11 @@ func (a *operatorAPI) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.Handle("GET "+artifactPath+"{sha256}", a.artifacts)
 	mux.HandleFunc("GET /state", a.byLeader(a.state))
+	if a.options.Profiling {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	mux.HandleFunc("POST /abdicate", a.byLeader(a.abdicate))
 	for pattern, read := range orders() {
 		mux.HandleFunc(pattern, a.byLeader(a.obey(read)))

@@ -45,7 +45,7 @@ func leading(t *testing.T) (*world, *loop, *httptest.Server) {
 	l := testLoop(t, w, 1)
 	end := start(t, l)
 	t.Cleanup(func() { _ = end() })
-	a := &operatorAPI{}
+	a := &operatorAPI{options: DefaultOptions()}
 	a.lead(l)
 	return w, l, serve(t, a)
 }
@@ -68,7 +68,7 @@ func TestALeaderResignsWhereAnotherStandsBy(t *testing.T) {
 	l := testLoop(t, w, 1)
 	ended := make(chan error, 1)
 	go func() { ended <- l.run(t.Context()) }()
-	a := &operatorAPI{}
+	a := &operatorAPI{options: DefaultOptions()}
 	a.lead(l)
 	server := serve(t, a)
 
@@ -92,7 +92,7 @@ func TestALeaderResignsWhereAnotherStandsBy(t *testing.T) {
 }
 
 func TestStandbysRedirectToTheLeader(t *testing.T) {
-	a := &operatorAPI{}
+	a := &operatorAPI{options: DefaultOptions()}
 	server := serve(t, a)
 	status, text, _ := ask(t, server, http.MethodGet, "/state", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
@@ -134,7 +134,7 @@ func TestMetricsShowPoolsAndNodes(t *testing.T) {
 	l := testLoop(t, w, 2)
 	end := start(t, l)
 	defer func() { _ = end() }()
-	a := &operatorAPI{registry: prometheus.NewRegistry()}
+	a := &operatorAPI{registry: prometheus.NewRegistry(), options: DefaultOptions()}
 	a.registry.MustRegister(newViewCollector(a.overview))
 	a.lead(l)
 	tell(l, scheduler.Subscribed{Framework: "fw-1"})

@@ -24,11 +24,16 @@ type Options struct {
 	// ZK is where election and state live: zk://[user:password@]host:port,…/path.
 	ZK               string        // --zk
 	ZKSessionTimeout time.Duration // --zk-session-timeout
+	ZKMaxRequest     int           // --zk-max-request, bytes
 
 	// Listen is the address of the operators' API, and Advertise the host:port under which other instances and operators
 	// reach it.
 	Listen    string // --listen
 	Advertise string // --advertise
+	// MaxRequest is how many bytes an operator's request may have.
+	MaxRequest int // --max-request
+	// Profiling serves Go's profiles beside the API.
+	Profiling bool // --profiling
 
 	// Name, User, Principal, Hostname and WebUI are what Mesos shows of the framework.
 	Name      string // --framework-name
@@ -107,6 +112,8 @@ func DefaultOptions() Options {
 	}
 	return Options{
 		ZKSessionTimeout: 10 * time.Second,
+		ZKMaxRequest:     512 << 10,
+		MaxRequest:       1 << 20,
 		Listen:           ":10260",
 		Advertise:        net.JoinHostPort(hostname, "10260"),
 		Name:             "k8s-framework",
@@ -147,6 +154,12 @@ func (o Options) Validate() error {
 	if o.ZKSessionTimeout < time.Second {
 		reject("--zk-session-timeout", o.ZKSessionTimeout, "1s or more")
 	}
+	if o.ZKMaxRequest < 64<<10 || o.ZKMaxRequest > 1<<20 {
+		reject("--zk-max-request", o.ZKMaxRequest, "65536 to 1048576 bytes")
+	}
+	if o.MaxRequest < 1<<10 {
+		reject("--max-request", o.MaxRequest, "1024 bytes or more")
+	}
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 		reject("--listen", quote(o.Listen), "[host]:port")
 	}
@@ -178,7 +191,20 @@ func (o Options) Validate() error {
 	if o.Kubeconfig == "" {
 		reject("--kubeconfig", `""`, "the path of a kubeconfig with access to nodes, pods and evictions")
 	}
+	for _, pool := range o.Pools {
+		problems = append(problems, o.fits(pool))
+	}
 	return errors.Join(append(problems, checkPools(o.Pools), o.Nodes.validate())...)
+}
+
+// fits checks that a pool can be stored: its record holds its definition and the one before, and each node's record what it was
+// launched with.
+func (o Options) fits(pool scheduler.Pool) error {
+	text, err := json.Marshal(pool)
+	if limit := o.ZKMaxRequest / 4; err == nil && len(text) > limit {
+		return fmt.Errorf("pool %q has %d bytes, want at most %d, a quarter of --zk-max-request", pool.Name, len(text), limit)
+	}
+	return err
 }
 
 // encode writes the options for a node's record: a node keeps those that it was launched with.

@@ -12,9 +12,6 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// maxRequest bounds the body of an operator's request, in bytes.
-const maxRequest = 1 << 20
-
 // order reads what an operator wants: the names in the request's path, and its body.
 type order func(path func(name string) string, body []byte) (scheduler.Command, error)
 
@@ -98,7 +95,7 @@ type lines struct {
 // obey hands an operator's order to the loop, and answers when it is stored or refused:
 //
 //	400  it cannot be read, or is wrong whatever the state       404  there is no such pool or node
-//	413  it has more than maxRequest bytes                       422  the core refuses it
+//	413  it has more than --max-request                          422  the core refuses it
 func (a *operatorAPI) obey(read order) func(http.ResponseWriter, *http.Request, *loop) {
 	return func(w http.ResponseWriter, r *http.Request, l *loop) {
 		dry, err := dryRun(r.URL.Query())
@@ -106,15 +103,18 @@ func (a *operatorAPI) obey(read order) func(http.ResponseWriter, *http.Request, 
 			refuse(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(a.options.MaxRequest)))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has more than %d bytes, want at most as many", tooLarge.Limit))
+			refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %s, want at most the %d of --max-request", size(r), tooLarge.Limit))
 			return
 		} else if err != nil {
 			refuse(w, http.StatusBadRequest, "read the request: "+err.Error())
 			return
 		}
 		command, err := read(r.PathValue, body)
+		if err == nil {
+			err = a.storable(command)
+		}
 		if err != nil {
 			refuse(w, http.StatusBadRequest, err.Error())
 			return
@@ -131,6 +131,25 @@ func (a *operatorAPI) obey(read order) func(http.ResponseWriter, *http.Request, 
 			answerJSON(w, lines{append([]string{}, append(reply.Lines, a.advice(command)...)...)})
 		}
 	}
+}
+
+// size is what a request says of its length.
+func size(r *http.Request) string {
+	if r.ContentLength < 0 {
+		return "more bytes than are taken"
+	}
+	return fmt.Sprintf("%d bytes", r.ContentLength)
+}
+
+// storable checks that what a command would store fits into a record. Once the core has taken it, it is too late to refuse.
+func (a *operatorAPI) storable(command scheduler.Command) error {
+	var problems []error
+	if apply, ok := command.(scheduler.Apply); ok {
+		for _, pool := range apply.Pools {
+			problems = append(problems, a.options.fits(pool))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // dryRun reads the request's only parameter. A misspelt one must not make an order of what was meant as a question.
@@ -168,7 +187,7 @@ func (l *loop) refusal(r *http.Request) int {
 // advice is what an operator should know of an order beyond what the core knows.
 func (a *operatorAPI) advice(command scheduler.Command) []string {
 	removed, ok := command.(scheduler.RemovePool)
-	if ok && slices.ContainsFunc(a.seeded, func(p scheduler.Pool) bool { return p.Name == removed.Pool }) {
+	if ok && slices.ContainsFunc(a.options.Pools, func(p scheduler.Pool) bool { return p.Name == removed.Pool }) {
 		return []string{fmt.Sprintf("pool %s stands in --pool or --pools: take it out there, on all instances, or a later leader begins it anew", removed.Pool)}
 	}
 	return nil

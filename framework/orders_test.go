@@ -38,7 +38,7 @@ func heard(t testing.TB, view scheduler.View, reply func(scheduler.Asked) schedu
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
-	a := &operatorAPI{}
+	a := &operatorAPI{options: DefaultOptions()}
 	a.lead(l)
 	return a
 }
@@ -139,7 +139,9 @@ func TestBadOrdersAreExplainedAndReachNobody(t *testing.T) {
 		{"PUT", "/pools", anotherPool(", kubelet: {cgroupRoot: /}"), 400, `pool "blue": kubelet spec: kubeletConfiguration.cgroupRoot may not be set`},
 		{"PUT", "/pools", anotherPool(", kubelet: {maxPodz: 3}"), 400, `maxPodz`},
 		{"PUT", "/pools", anotherPool(`, labels: {kubernetes.io/mine: x}`), 400, `labels is "kubernetes.io/mine", want a key that a kubelet may set`},
-		{"PUT", "/pools", strings.Repeat("#", maxRequest+1), 413, "more than 1048576 bytes"},
+		{"PUT", "/pools", strings.Repeat("#", 1<<20+1), 413, "the request has 1048577 bytes, want at most the 1048576 of --max-request"},
+		{"PUT", "/pools", anotherPool(", labels: {long: " + strings.Repeat("x", 200_000) + "}"), 400, `labels`},
+		{"PUT", "/pools", anotherPool(", annotations: {long: " + strings.Repeat("x", 200_000) + "}"), 400, `pool "blue" has 200`},
 		{"POST", "/pools/workers", "", 405, "Method Not Allowed"},
 		{"POST", "/pools/workers/explode", "", 404, "not found"},
 	} {
@@ -179,7 +181,7 @@ func TestUnknownPoolsAreNotScaled(t *testing.T) {
 
 func TestADeletedPoolThatTheFlagsNameIsToldOf(t *testing.T) {
 	a := heard(t, scheduler.View{}, func(asked scheduler.Asked) scheduler.Reply { return scheduler.Reply{Request: asked.Request} })
-	a.seeded = []scheduler.Pool{{Name: "blue"}}
+	a.options.Pools = []scheduler.Pool{{Name: "blue"}}
 	server := serve(t, a)
 	_, text, _ := ask(t, server, http.MethodDelete, "/pools/blue", "")
 	require.Contains(t, text, "pool blue stands in --pool or --pools")

@@ -74,14 +74,14 @@ type instance struct {
 func newInstance(o Options) (*instance, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	i := &instance{Options: o, api: &operatorAPI{registry: registry, seeded: o.Pools, artifacts: artifacts{}}, metrics: newMetrics(registry)}
+	i := &instance{Options: o, api: &operatorAPI{registry: registry, options: o, artifacts: artifacts{}}, metrics: newMetrics(registry)}
 	i.drains = newDrainCollector()
 	registry.MustRegister(newViewCollector(i.api.overview), i.drains)
 	url, err := zk.ParseURL(o.ZK)
 	if err != nil {
 		return nil, fmt.Errorf("--zk: %w", err)
 	}
-	i.zk = zk.Options{URL: url, SessionTimeout: o.ZKSessionTimeout, Trouble: i.trouble("ZooKeeper of --zk")}
+	i.zk = zk.Options{URL: url, SessionTimeout: o.ZKSessionTimeout, MaxRequest: o.ZKMaxRequest, Trouble: i.trouble("ZooKeeper of --zk")}
 	if err := i.offerPrograms(); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@
 //
 //   - A Save is performed only for the leader: its first operation checks and moves the epoch znode, which every new
 //     leader takes over. What a deposed leader saves later fails with [ErrDeposed], wherever its requests were delayed.
-//   - A Save of at most 512 KiB is all or nothing. A larger one is several such steps in the order of its changes: what
+//   - A Save of at most Options.MaxRequest bytes is all or nothing. A larger one is several such steps in the order of its changes: what
 //     is durable is always a prefix of them. If the outcome of a Save is not known, its error says so.
 //   - [Leadership.Valid] is a lease of our own: it says no before ZooKeeper can end our session and another can lead, as
 //     long as clocks run at the same speed here and there. It needs no word from ZooKeeper for that.

@@ -10,14 +10,17 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// maxStep is how many bytes one step of a Save may have. ZooKeeper takes 1 MiB in one request (jute.maxbuffer) and breaks
+// DefaultMaxRequest is how many bytes one step of a Save may have. ZooKeeper takes 1 MiB in one request (jute.maxbuffer) and breaks
 // the connection on more.
-const maxStep = 512 << 10
+const DefaultMaxRequest = 512 << 10
+
+// MaxRequestFlag is the flag that a user is told to raise when a record is larger than Options.MaxRequest.
+const MaxRequestFlag = "--zk-max-request"
 
 // Save makes the changes durable, for the leader only.
 //
 // Each of its steps is one multi: all or nothing, its first operation checks and moves our epoch. Changes are taken in
-// their order, as many into a step as fit. So a Save of at most 512 KiB, that is some 800 new nodes, is all or nothing, and of a
+// their order, as many into a step as fit. So a Save of at most Options.MaxRequest, that is some 800 new nodes by default, is all or nothing, and of a
 // larger one a prefix is durable when it fails in the middle. That suits a Plan: a record that others rely on (the
 // counter) comes first, and nothing of the Plan is acted on unless Save has succeeded.
 //
@@ -60,10 +63,11 @@ func (l *Leadership) steps(changes []scheduler.Change) ([][]any, error) {
 			continue
 		}
 		if size > room {
-			steps, room = append(steps, nil), maxStep-l.fenceSize()
+			steps, room = append(steps, nil), l.client.options.MaxRequest-l.fenceSize()
 		}
 		if size > room {
-			return nil, fmt.Errorf("%w: %T is %d bytes, want %d at most", ErrTooLarge, change, size, room)
+			return nil, fmt.Errorf("%w: %s is %d bytes, want %d at most: raise %s, and jute.maxbuffer of ZooKeeper if need be",
+				ErrTooLarge, change, size, room, MaxRequestFlag)
 		}
 		room -= size
 		steps[len(steps)-1] = append(steps[len(steps)-1], operation)

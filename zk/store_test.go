@@ -176,9 +176,10 @@ func TestRecordThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	l := loaded(t, Options{URL: at(server.Address(), home(t))})
 	pool := somePool("workers")
-	pool.Labels["long"] = strings.Repeat("x", maxStep)
+	pool.Labels["long"] = strings.Repeat("x", DefaultMaxRequest)
 	err := l.Save(t.Context(), []scheduler.Change{someMeta(1), scheduler.PutPool{Pool: pool}})
 	assert.ErrorIs(t, err, ErrTooLarge)
+	assert.ErrorContains(t, err, "raise --zk-max-request")
 	assert.Equal(t, scheduler.Meta{}, reload(t, l).Meta, "something was sent")
 }
 

@@ -6,9 +6,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,7 +43,7 @@ func startCluster(t testing.TB, agents, instances int) *cluster {
 	leave(t) // there is room for one
 	s, err := site.Start(context.WithoutCancel(t.Context()), site.Options{
 		HollowAgents: agents, Masters: 1, Instances: instances, ZooKeeperHeap: 2048,
-		InstanceFlags:  []string{"--pool=name=" + pool + ",nodes=0,cpus=12,mem=60000"},
+		InstanceFlags:  []string{"--pool=name=" + pool + ",nodes=0,cpus=12,mem=60000", "--profiling"},
 		APIServerFlags: []string{"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000"},
 	})
 	require.NoError(t, err)
@@ -150,4 +153,19 @@ func used(t testing.TB, i *site.Instance) usage {
 // since is what was used after an earlier look.
 func (u usage) since(before usage, name string) float64 {
 	return u.metrics[name] - before.metrics[name]
+}
+
+// profile writes a profile of an instance to the folder that PROFILES names; none if it names none.
+func profile(t testing.TB, i *site.Instance, kind string) {
+	folder := os.Getenv("PROFILES")
+	if folder == "" {
+		return
+	}
+	answer, err := http.Get("http://" + i.Address + "/debug/pprof/" + kind)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	file, err := os.Create(filepath.Join(folder, strings.ReplaceAll(t.Name(), "/", "_")+"_"+kind))
+	require.NoError(t, err)
+	_, err = io.Copy(file, answer.Body)
+	require.NoError(t, errors.Join(err, file.Close()))
 }

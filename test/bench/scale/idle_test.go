@@ -42,6 +42,7 @@ func idle(b *testing.B, agents int) {
 		time.Sleep(15 * time.Second)
 		used(b, leader) // which asks for the metrics
 	}
+	profile(b, leader, "heap")
 	u, after, passed := used(b, leader), c.counts(b), time.Since(began)
 	end()
 	beating.Wait()
