@@ -3,9 +3,13 @@
 package scale_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -116,19 +120,30 @@ func (c *cluster) abdicate(b *testing.B) {
 	asked := time.Now()
 	_, err = client.Do(b.Context(), operator.Abdicate(), false)
 	require.NoError(b, err)
-	// The one that is left says that it leads when it has loaded its nodes.
-	var leads time.Time
-	for leads.IsZero() {
-		if _, err := client.State(b.Context()); err == nil {
-			leads = time.Now()
-		}
-	}
 	won := c.wonBy(b, epoch)
+	leads := c.decides(b)
 	after := c.counts(b)
 	b.ReportMetric(won.Sub(asked).Seconds(), "s-to-election")
 	b.ReportMetric(seconds(asked.UnixNano(), after.Master.Subscribed.Last), "s-to-subscribed")
 	b.ReportMetric(leads.Sub(asked).Seconds(), "s-to-deciding")
 	c.revive(b)
+}
+
+// decides waits until an instance answers out of its loop, which it does when it has loaded its nodes.
+func (c *cluster) decides(b *testing.B) time.Time {
+	for {
+		for _, server := range c.Servers() {
+			answer, err := http.Get("http://" + server + "/readyz")
+			if err != nil {
+				continue // it has ended
+			}
+			text, err := io.ReadAll(answer.Body)
+			require.NoError(b, errors.Join(err, answer.Body.Close()))
+			if bytes.HasPrefix(text, []byte("leading")) {
+				return time.Now()
+			}
+		}
+	}
 }
 
 // revive starts what has ended again, and waits until one leads and one stands by.

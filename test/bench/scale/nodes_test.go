@@ -20,7 +20,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"k8s-framework/internal/local/process"
-	"k8s-framework/scheduler"
 )
 
 // heartbeatEvery is how often a kubelet reports a Node that does not change (its nodeStatusReportFrequency).
@@ -54,12 +53,12 @@ func (c *cluster) join(t testing.TB) []string {
 	}
 	require.NoError(t, group.Wait())
 	require.NoError(t, process.WaitFor(t.Context(), "all nodes to be Ready", func(ctx context.Context) error {
-		view, err := c.State(ctx)
+		leader, err := c.LeadingInstance(ctx)
 		if err != nil {
 			return err
 		}
-		if p := view.Pools[0]; p.Phases[scheduler.Ready] != len(names) || !p.Rollout.Done {
-			return fmt.Errorf("%v, %+v", p.Phases, p.Rollout)
+		if ready := used(t, leader).metrics[`k8s_framework_nodes{phase="Ready",pool="`+pool+`"}`]; int(ready) != len(names) {
+			return fmt.Errorf("%v are", ready)
 		}
 		return nil
 	}))
