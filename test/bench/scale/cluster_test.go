@@ -43,7 +43,7 @@ func startCluster(t testing.TB, agents, instances int) *cluster {
 	leave(t) // there is room for one
 	s, err := site.Start(context.WithoutCancel(t.Context()), site.Options{
 		HollowAgents: agents, Masters: 1, Instances: instances, ZooKeeperHeap: 2048,
-		InstanceFlags:  []string{"--pool=name=" + pool + ",nodes=0,cpus=12,mem=60000", "--profiling"},
+		InstanceFlags:  []string{"--pool=name=" + pool + ",nodes=0,cpus=12,mem=60000", "--profiling", "--kube-api-qps=1000", "--kube-api-burst=1000"},
 		APIServerFlags: []string{"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000"},
 	})
 	require.NoError(t, err)
