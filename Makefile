@@ -9,7 +9,7 @@ RUNS      ?= 10
 E2E       = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build e2e' cmd executor framework internal scheduler test zk)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fast e2e demo lint golden count sim sim-long mutants bench peers clean
+.PHONY: help setup build test fast e2e demo lint golden count sim sim-long mutants bench peers scale clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,7 +56,7 @@ mutants: ## the simulation against the product, broken on purpose in one place a
 
 bench: setup build ## the benchmarks, those against the real world last
 	$(GO) test -run '^$$' -bench . -skip DecodeOffers -benchmem ./scheduler ./internal/mesos ./zk
-	$(MAKE) peers
+	$(MAKE) peers scale
 	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
 
 # All sides run once, and then all again, so that what else the machine does meets all of them. -cpu is GOMAXPROCS.
@@ -68,6 +68,15 @@ peers: ## the benchmarks beside other libraries on loopback: medians of RUNS=10 
 		$(GO) test -tags bench -run '^$$' -bench . -cpu 2 ./test/bench/peers || { cat bin/peers.txt >&2; exit 1; }; \
 	done >bin/peers.txt
 	@$(BENCHSTAT) -col '/who@(ours mesos-go mesos-go-json null wire)' bin/peers.txt
+
+# Everything that the cluster consists of is pinned to two cores, so that GOMAXPROCS is 2.
+scale: setup build ## the framework on 1,000 to 50,000 hollow agents: medians of RUNS=10 runs, and how far they spread
+	@mkdir -p bin
+	@for bench in Launch Kill Abdicate; do \
+		taskset -c 0,1 $(GO) test -tags bench -run '^$$' -bench "$$bench" -benchtime 1x -count $(RUNS) -timeout 60m ./test/bench/scale || exit 1; \
+	done >bin/scale.txt
+	@taskset -c 0,1 $(GO) test -tags bench -run '^$$' -bench Idle -benchtime 1x -timeout 60m ./test/bench/scale >>bin/scale.txt
+	@$(BENCHSTAT) bin/scale.txt
 
 clean: ## remove what was built
 	rm -rf bin

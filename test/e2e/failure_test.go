@@ -57,6 +57,28 @@ func leaderDiesInDrain(t *testing.T) {
 	nodesReady(t, 3)
 }
 
+// The leader is asked to make way: the other leads, and nobody else notices. With nobody to follow, the request is refused.
+func leaderAbdicates(t *testing.T) {
+	nodes := nodesReady(t, 3)
+	tasks := activeTasks(t)
+	leading, err := shared.LeadingInstance(t.Context())
+	require.NoError(t, err)
+	said, err := shared.Command(t.Context(), "abdicate")
+	require.NoError(t, err)
+	require.Contains(t, said, "leads next")
+	<-leading.Done()
+	require.NoError(t, leading.Err(), "it ends well")
+	successor, err := shared.LeadingInstance(t.Context())
+	require.NoError(t, err)
+	require.NotEqual(t, leading.Address, successor.Address)
+	require.Contains(t, said, successor.Address)
+	_, err = shared.Command(t.Context(), "abdicate")
+	require.ErrorContains(t, err, "no other instance stands by to lead, start one")
+	require.Equal(t, names(nodes), names(nodesReady(t, 3)))
+	require.ElementsMatch(t, tasks, activeTasks(t))
+	restartInstances(t)
+}
+
 // An agent is killed and started again: kubelet and pods do not notice.
 func agentRestarts(t *testing.T) {
 	nodes := nodesReady(t, 3)

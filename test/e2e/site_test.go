@@ -15,6 +15,7 @@ func TestSite(t *testing.T) {
 		{"BlockedDrainIsNamed", blockedDrainIsNamed},
 		{"TwentyPodsLeave", twentyPodsLeave},
 		{"LeaderDiesInDrain", leaderDiesInDrain},
+		{"LeaderAbdicates", leaderAbdicates},
 		{"AgentRestarts", agentRestarts},
 		{"ExecutorDies", executorDies},
 		{"DrainedAgentEvicts", drainedAgentEvicts},
