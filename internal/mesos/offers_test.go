@@ -128,22 +128,18 @@ func offersFrame(t testing.TB, offers int) []byte {
 // RecordIO and codecs, which stop at its messages. JSON is the same event in another frame.
 func BenchmarkDecodeOffers(b *testing.B) {
 	for _, offers := range []int{1000, 5000, 10000, 50000} {
-		frame := offersFrame(b, offers)
-		var said v1sched.Event
-		require.NoError(b, said.Unmarshal(frame))
-		written, err := json.Marshal(&said)
-		require.NoError(b, err)
 		for _, each := range []struct {
 			who   string
-			frame []byte
+			frame func(testing.TB, int) []byte
 			reads func(stream io.Reader, frame int) (next func() (offers int, err error))
 		}{
-			{"ours", frame, oursReads},
-			{"mesos-go", frame, mesosGoReads(codecs.MediaTypeProtobuf)},
-			{"mesos-go-json", written, mesosGoReads(codecs.MediaTypeJSON)},
+			{"ours", offersFrame, oursReads},
+			{"mesos-go", offersFrame, mesosGoReads(codecs.MediaTypeProtobuf)},
+			{"mesos-go-json", offersInJSON, mesosGoReads(codecs.MediaTypeJSON)},
 		} {
 			b.Run(fmt.Sprintf("who=%s/offers=%d", each.who, offers), func(b *testing.B) {
-				next := each.reads(&endless{text: fmt.Appendf(nil, "%d\n%s", len(each.frame), each.frame)}, len(each.frame))
+				frame := each.frame(b, offers)
+				next := each.reads(&endless{text: fmt.Appendf(nil, "%d\n%s", len(frame), frame)}, len(frame))
 				b.ReportAllocs()
 				for b.Loop() {
 					if got, err := next(); err != nil || got != offers {
@@ -154,6 +150,15 @@ func BenchmarkDecodeOffers(b *testing.B) {
 			})
 		}
 	}
+}
+
+// offersInJSON is the same event in JSON.
+func offersInJSON(t testing.TB, offers int) []byte {
+	var said v1sched.Event
+	require.NoError(t, said.Unmarshal(offersFrame(t, offers)))
+	text, err := json.Marshal(&said)
+	require.NoError(t, err)
+	return text
 }
 
 // endless repeats a text for ever.

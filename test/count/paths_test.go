@@ -25,7 +25,7 @@ var (
 var paths = []path{
 	// What Mesos says.
 	{"internal/mesos/wire", "BenchmarkFrames", 200},
-	{"internal/mesos", "BenchmarkDecodeOffers/ours/1000", 10},
+	{"internal/mesos", "BenchmarkDecodeOffers/who=ours/offers=1000", 10},
 	{"internal/mesos", "BenchmarkDecodeUpdate", 10_000},
 	// What Kubernetes says.
 	{"internal/kube", "BenchmarkWatcherSeesChanges", 20},
