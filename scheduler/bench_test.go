@@ -59,23 +59,32 @@ func benchCore(b *testing.B, pools []PoolRecord) *Core {
 	return core
 }
 
-// benchRunning is a core of which so many nodes are Ready.
-func benchRunning(b *testing.B, n int) (*Core, time.Time) {
+// benchLaunched is a core of which so many nodes run.
+func benchLaunched(b *testing.B, n int) *Core {
 	b.Helper()
 	p := DefaultPool()
 	p.Name, p.Nodes, p.Role, p.Resources = "workers", Count(n), "k8s", Resources{CPUs: 4000, Mem: 16_384_000}
 	p.Labels = map[string]string{"tier": "web"}
 	core := benchCore(b, []PoolRecord{NewPoolRecord(p)})
-	offers := benchOffers(n)
-	plan := core.Step(benchStart, Offered{offers})
+	plan := core.Step(benchStart, Offered{benchOffers(n)})
 	var events []Event
 	for _, call := range plan.Calls {
-		accept, is := call.(Accept)
-		if !is {
-			continue
+		if accept, is := call.(Accept); is {
+			node := accept.Launches[0].Node
+			events = append(events, TaskUpdated{Task: node.Tasks[0].ID, Agent: node.Agent, State: TaskRunning})
 		}
-		node := accept.Launches[0].Node
-		events = append(events, TaskUpdated{Task: node.Tasks[0].ID, Agent: node.Agent, State: TaskRunning}, KubeNodeSeen{KubeNode{
+	}
+	core.Step(benchStart, events...)
+	return core
+}
+
+// benchRunning is a core of which so many nodes are Ready.
+func benchRunning(b *testing.B, n int) (*Core, time.Time) {
+	b.Helper()
+	core := benchLaunched(b, n)
+	var events []Event
+	for _, node := range core.order {
+		events = append(events, KubeNodeSeen{KubeNode{
 			Host: node.Host, ProviderID: node.Name.ProviderID("fw-1"), Ready: true, AllocatableCPU: 4000, AllocatableMem: node.Slice().MemBytes(),
 		}})
 	}
@@ -126,6 +135,22 @@ func BenchmarkStepIdle(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				core.Step(now, Ticked{})
+			}
+		})
+	}
+}
+
+// BenchmarkStepScan is a Step that visits every node, since none is settled: they run, and Kubernetes has said nothing of them yet.
+func BenchmarkStepScan(b *testing.B) {
+	for _, nodes := range []int{1000, 10_000, 50_000} {
+		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
+			core := benchLaunched(b, nodes)
+			if view := core.Overview(benchStart); view.Pools[0].Phases[NotReady] != nodes {
+				b.Fatalf("phases are %v, want %d NotReady", view.Pools[0].Phases, nodes)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				core.Step(benchStart.Add(time.Second), Ticked{})
 			}
 		})
 	}
