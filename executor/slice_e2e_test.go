@@ -113,6 +113,7 @@ func TestARealNodeGrowsAndShrinks(t *testing.T) {
 	daemons := s.awaitApp("daemon", 1)
 	s.deploy("web", 1, asking("web", "200m", "64Mi", ""))
 	oldest := s.awaitApp("web", 1)
+	time.Sleep(time.Second) // in which Kubernetes counts what is older
 	s.scaleWeb(3)
 	s.awaitApp("web", 3)
 
