@@ -198,7 +198,7 @@ func (i *instance) takePart(ctx context.Context) error {
 	return err
 }
 
-// lead loads what was saved, connects the adapters to the loop, and turns it. The adapters begin while the nodes are still being read.
+// lead loads what was saved, connects the adapters to the loop, and turns it. It is subscribed while the nodes are still being read.
 func (i *instance) lead(ctx context.Context, leadership *zk.Leadership, master mesos.Leader) error {
 	state, err := i.load(ctx, leadership)
 	if err != nil {
@@ -224,23 +224,30 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership, master m
 	l.store, l.caller, l.lease = leadership, subscription, leadership
 	l.operator = performer(func(op scheduler.Op) { operator.Perform(ctx, op, deliver) })
 	loaded := make(chan struct{})
-	group.Go(func() error {
-		if state.Meta.FrameworkID == "" {
-			// Mesos would give us a new one: not before it is known that no node is recorded, which it would lose.
+	// later starts what has to wait until the nodes are read.
+	later := func(work func() error) {
+		group.Go(func() error {
 			select {
 			case <-loaded:
+				return work()
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}
-		return subscribe(ctx, subscription, state.Meta.FrameworkID, deliver)
-	})
-	group.Go(func() error {
+		})
+	}
+	subscribed := func() error { return subscribe(ctx, subscription, state.Meta.FrameworkID, deliver) }
+	if state.Meta.FrameworkID != "" {
+		group.Go(subscribed)
+	} else {
+		later(subscribed) // Mesos would give us a new ID: not before it is known that no node is recorded, which it would lose
+	}
+	// Both lists are long, and nothing can be decided before the nodes are read.
+	later(func() error {
 		kube.NewWatcher(i.kube, i.trouble("Kubernetes API server of --kubeconfig")).Watch(ctx, deliver)
 		return ctx.Err()
 	})
 	if i.Nodes.approves() {
-		group.Go(func() error {
+		later(func() error {
 			kube.NewRequestWatcher(i.kube, i.trouble("certificate requests at --kubeconfig")).Watch(ctx, deliver)
 			return ctx.Err()
 		})

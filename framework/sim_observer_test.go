@@ -21,6 +21,9 @@ type simObserver struct {
 	// retired are the records, as they were, of nodes whose end begins in the Save that is looked at.
 	retired []scheduler.Node
 	born    map[scheduler.NodeName]bool // recorded by this Save
+	// bound is what maxUnavailable was before this Save, of the pools that it changes: a node is retired by the old one when its own failure
+	// rolls the definition back.
+	bound map[scheduler.PoolName]int
 	// unseen are nodes that were given up when their agent had been replaced and no kubelet had registered. If one does after
 	// all, nobody could have known: the executor that an agent has left ends by itself.
 	unseen map[scheduler.NodeName]bool
@@ -35,7 +38,7 @@ func newSimObserver(w *simWorld) *simObserver {
 		w: w, updates: map[scheduler.UpdateID]scheduler.TaskUpdated{}, tasks: map[scheduler.TaskID]bool{},
 		open: map[*simLeader]map[scheduler.OfferID]bool{}, began: map[*simLeader]time.Time{},
 		again: map[scheduler.OfferID]bool{},
-		born:  map[scheduler.NodeName]bool{}, unseen: map[scheduler.NodeName]bool{},
+		born:  map[scheduler.NodeName]bool{}, bound: map[scheduler.PoolName]int{}, unseen: map[scheduler.NodeName]bool{},
 	}
 }
 

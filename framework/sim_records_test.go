@@ -13,6 +13,8 @@ func (o *simObserver) change(l *simLeader, change scheduler.Change) {
 	switch c := change.(type) {
 	case scheduler.PutMeta:
 		o.meta(c.Meta)
+	case scheduler.PutPool:
+		o.bound[c.Pool.Name] = o.w.store.pools[c.Pool.Name].MaxUnavailable
 	case scheduler.PutNode:
 		o.node(c.Node)
 	case scheduler.DeleteNode:
@@ -45,6 +47,7 @@ func (o *simObserver) saved(l *simLeader) {
 	}
 	o.retired = nil
 	clear(o.born)
+	clear(o.bound)
 }
 
 // meta: the framework ID never changes, and the counter never falls.
@@ -153,9 +156,10 @@ func (o *simObserver) retires(l *simLeader, before scheduler.Node) {
 	if e := o.host(n.Host).live(); e == nil || e.node != n.Name || e.agent.status != simRegistered {
 		serves = false
 	}
-	if ready < wanted-p.MaxUnavailable && (serves || leaving > max(p.MaxUnavailable, 1)) {
+	limit := max(p.MaxUnavailable, o.bound[p.Name])
+	if ready < wanted-limit && (serves || leaving > max(limit, 1)) {
 		o.w.violated("node %s is retired (%s) as the %dth of pool %s, of which %d of %d stay Ready and maxUnavailable is %d",
-			n.Name, n.Cause, leaving, p.Name, ready, wanted, p.MaxUnavailable)
+			n.Name, n.Cause, leaving, p.Name, ready, wanted, limit)
 	}
 }
 

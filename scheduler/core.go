@@ -53,7 +53,7 @@ type Core struct {
 	master        string
 	announced     announcement
 	suppressed    map[Role]bool
-	revived       time.Time
+	revivals      revivals
 	unanswered    []OfferID // whose answer the master did not take; answerAt is when they are declined
 	answerAt      time.Time
 	quiet         time.Time // until when suppressing is not tried again, after it failed

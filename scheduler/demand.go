@@ -6,8 +6,21 @@ import (
 	"time"
 )
 
-// reviveEvery is the least time between two revivals; each one makes the master visit all its agents.
-const reviveEvery = 5 * time.Second
+// Each revival makes the master visit all its agents. There may be two within reviveWindow: so the second wish of an operator, or the one
+// that comes just after a failover, need not wait.
+const reviveWindow = 10 * time.Second
+
+// callAgain is when a call is made again that the master did not take.
+const callAgain = 5 * time.Second
+
+// revivals are the times of the last two, the older one first.
+type revivals [2]time.Time
+
+// next is when there may be another.
+func (r revivals) next() time.Time { return r[0].Add(reviveWindow) }
+
+// add notes one more.
+func (r *revivals) add(now time.Time) { r[0], r[1] = r[1], now }
 
 // peekFor is how long offers are asked for, with each reconciliation of all, although no node is missing: only an offer can
 // tell that a lost agent has come back under a new ID, or bring reservations of an agent that was away for long.
@@ -65,18 +78,18 @@ func (c *Core) callFailed(now time.Time, e CallFailed) {
 		for _, role := range call.Roles {
 			c.suppressed[role] = true
 		}
-		c.revived = now
+		c.revivals = revivals{now.Add(callAgain - reviveWindow), now}
 	case Suppress:
 		for _, role := range call.Roles {
 			delete(c.suppressed, role)
 		}
-		c.quiet = now.Add(reviveEvery)
+		c.quiet = now.Add(callAgain)
 	case Accept:
 		c.unanswered = append(c.unanswered, call.Offers...)
-		c.answerAt = now.Add(reviveEvery)
+		c.answerAt = now.Add(callAgain)
 	case Decline:
 		c.unanswered = append(c.unanswered, call.Offers...)
-		c.answerAt = now.Add(reviveEvery)
+		c.answerAt = now.Add(callAgain)
 	case UpdateFramework:
 		c.announced.refused, c.announced.again = true, now.Add(announceAgain)
 		c.note(Note{Alarm: true, Text: fmt.Sprintf("%s was not taken by the master, it is tried again: %s", call, e.Why)})
@@ -107,7 +120,7 @@ func (c *Core) signalDemand(now time.Time) {
 	var revive, suppress []Role
 	for _, role := range sortedKeys(wanted) {
 		switch {
-		case wanted[role] && (c.suppressed[role] || c.freed) && !now.Before(c.revived.Add(reviveEvery)):
+		case wanted[role] && (c.suppressed[role] || c.freed) && !now.Before(c.revivals.next()):
 			revive = append(revive, role)
 			delete(c.suppressed, role)
 		case !wanted[role] && !c.suppressed[role] && !now.Before(c.quiet):
@@ -119,7 +132,8 @@ func (c *Core) signalDemand(now time.Time) {
 		c.call(Suppress{Roles: suppress, Why: "no node is missing"})
 	}
 	if len(revive) > 0 {
-		c.revived, c.freed = now, false
+		c.freed = false
+		c.revivals.add(now)
 		c.call(Revive{Roles: revive, Why: "nodes are missing"})
 	}
 }

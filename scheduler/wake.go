@@ -39,7 +39,7 @@ func (c *Core) wake(now time.Time) time.Time {
 			a.at(o.kill.next)
 		}
 		if c.freed || len(c.suppressed) > 0 {
-			a.at(c.revived.Add(reviveEvery))
+			a.at(c.revivals.next())
 		}
 		a.at(c.quiet)
 		a.at(c.answerAt)

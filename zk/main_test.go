@@ -31,7 +31,8 @@ type shared struct {
 func (s *shared) Address() string {
 	s.once.Do(func() {
 		var err error
-		if s.started, err = zookeeper.Start(s.ctx, zookeeper.Options{Dir: s.dir}); err != nil {
+		// The benchmarks save ten thousand nodes again and again, and the server remembers what it was last told.
+		if s.started, err = zookeeper.Start(s.ctx, zookeeper.Options{Dir: s.dir, Heap: 1024}); err != nil {
 			panic(err)
 		}
 	})
