@@ -33,6 +33,7 @@ var paths = []path{
 	{"scheduler", "BenchmarkMatch/agents=1000", 10},
 	{"scheduler", "BenchmarkStepOffers/offers=1000", 10},
 	{"scheduler", "BenchmarkStepUpdates", 100},
+	{"scheduler", "BenchmarkStepScan/nodes=1000", 100},
 	idle,
 	idleMany,
 	// What is done about it.
