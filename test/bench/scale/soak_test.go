@@ -50,6 +50,7 @@ func TestBenchSoak(t *testing.T) {
 			cycle()
 		}
 		u := collected(t, leader)
+		profile(t, leader, fmt.Sprintf("heap?after=%d", len(rows)))
 		rows = append(rows, []string{
 			time.Since(began).Round(time.Second).String(), fmt.Sprint(cycles), fmt.Sprint(c.counts(t).Master.Launched.Number),
 			fmt.Sprintf("%.1f MB", u.metrics["go_memstats_heap_alloc_bytes"]/1e6), fmt.Sprintf("%.0f", u.metrics["go_memstats_heap_objects"]),
