@@ -60,7 +60,7 @@ bench: setup build ## the benchmarks, those against the real world last
 	$(GO) test -tags bench -run '^TestBench' -count 1 -p 1 -timeout 60m -v ./test/bench/...
 
 # All sides run once, and then all again, so that what else the machine does meets all of them. -cpu is GOMAXPROCS.
-peers: ## the benchmarks beside other libraries on loopback: medians of RUNS=10 runs, and how far they spread
+peers: setup build ## the benchmarks beside other libraries on loopback: medians of RUNS=10 runs, and how far they spread
 	@mkdir -p bin
 	@for run in $$(seq $(RUNS)); do \
 		echo "run $$run of $(RUNS)" >&2; \
@@ -73,7 +73,7 @@ peers: ## the benchmarks beside other libraries on loopback: medians of RUNS=10 
 scale: setup build ## the framework on 1,000 to 50,000 hollow agents: medians of RUNS=10 runs, and how far they spread
 	@mkdir -p bin
 	@for bench in Launch Kill Abdicate; do \
-		taskset -c 0,1 $(GO) test -tags bench -run '^$$' -bench "$$bench" -benchtime 1x -count $(RUNS) -timeout 60m ./test/bench/scale || exit 1; \
+		taskset -c 0,1 $(GO) test -tags bench -run '^$$' -bench "$$bench" -benchtime 1x -count $(RUNS) -timeout 60m ./test/bench/scale || { cat bin/scale.txt >&2; exit 1; }; \
 	done >bin/scale.txt
 	@taskset -c 0,1 $(GO) test -tags bench -run '^$$' -bench Idle -benchtime 1x -timeout 60m ./test/bench/scale >>bin/scale.txt
 	@$(BENCHSTAT) bin/scale.txt

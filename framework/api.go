@@ -42,8 +42,8 @@ type operatorAPI struct {
 	artifacts artifacts
 }
 
-// election names the advertised host:port of the instance that leads, and of the one that is next in line. An error: nobody, as far
-// as is known.
+// election names advertised addresses, host:port: of the instance that leads, or an error if nobody is known to; and of the one that
+// is next in line, which is empty if nobody stands by.
 type election interface {
 	Leader(ctx context.Context) (string, error)
 	Next(ctx context.Context) (string, error)
@@ -121,9 +121,17 @@ func (a *operatorAPI) abdicate(w http.ResponseWriter, r *http.Request, l *loop) 
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if r.ContentLength != 0 {
+		refuse(w, http.StatusBadRequest, "the request has a body, want none")
+		return
+	}
 	next, err := (*a.election.Load()).Next(r.Context())
-	if err != nil {
-		refuse(w, http.StatusConflict, "no other instance stands by to lead, start one: "+err.Error())
+	switch {
+	case err != nil:
+		refuse(w, http.StatusServiceUnavailable, "who would lead next is not known, nothing was changed: "+err.Error())
+		return
+	case next == "":
+		refuse(w, http.StatusConflict, "no other instance stands by to lead: start one")
 		return
 	}
 	answer := lines{[]string{fmt.Sprintf("the leader resigns and ends; %s leads next", next)}}

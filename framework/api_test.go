@@ -51,10 +51,13 @@ func leading(t *testing.T) (*world, *loop, *httptest.Server) {
 }
 
 // line is an election of which these are known.
-type line struct{ leader, next string }
+type line struct {
+	leader, next string
+	broken       error
+}
 
 func (l line) Leader(context.Context) (string, error) { return named(l.leader) }
-func (l line) Next(context.Context) (string, error)   { return named(l.next) }
+func (l line) Next(context.Context) (string, error)   { return l.next, l.broken }
 
 func named(address string) (string, error) {
 	if address == "" {
@@ -76,7 +79,13 @@ func TestALeaderResignsWhereAnotherStandsBy(t *testing.T) {
 	status, text, _ := ask(t, server, http.MethodPost, "/abdicate", "")
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, text, "no other instance stands by")
+	a.takesPart(line{leader: "a:1", broken: errors.New("no connection")})
+	status, text, _ = ask(t, server, http.MethodPost, "/abdicate", "")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, text, "who would lead next is not known, nothing was changed: no connection")
 	a.takesPart(line{leader: "a:1", next: "b:1"})
+	status, _, _ = ask(t, server, http.MethodPost, "/abdicate", "really")
+	require.Equal(t, http.StatusBadRequest, status)
 	status, text, _ = ask(t, server, http.MethodPost, "/abdicate?dryRun=true", "")
 	require.Equal(t, http.StatusOK, status)
 	require.JSONEq(t, `{"lines": ["the leader resigns and ends; b:1 leads next"]}`, text)

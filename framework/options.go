@@ -154,8 +154,8 @@ func (o Options) Validate() error {
 	if o.ZKSessionTimeout < time.Second {
 		reject("--zk-session-timeout", o.ZKSessionTimeout, "1s or more")
 	}
-	if o.ZKMaxRequest < 64<<10 || o.ZKMaxRequest > 1<<20 {
-		reject("--zk-max-request", o.ZKMaxRequest, "65536 to 1048576 bytes")
+	if o.ZKMaxRequest < 64<<10 || o.ZKMaxRequest > 1_000_000 {
+		reject("--zk-max-request", o.ZKMaxRequest, "65536 to 1000000 bytes")
 	}
 	if o.MaxRequest < 1<<10 {
 		reject("--max-request", o.MaxRequest, "1024 bytes or more")

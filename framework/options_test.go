@@ -31,7 +31,7 @@ func TestBadOptionsNameFlagValueAndWish(t *testing.T) {
 	for says, spoil := range map[string]func(*Options){
 		`--master is "master", want host:port`:                            func(o *Options) { o.Master = "master" },
 		`--zk is "127.0.0.1:2181", want zk://`:                            func(o *Options) { o.ZK = "127.0.0.1:2181" },
-		`--zk-max-request is 1, want 65536 to 1048576 bytes`:              func(o *Options) { o.ZKMaxRequest = 1 },
+		`--zk-max-request is 1, want 65536 to 1000000 bytes`:              func(o *Options) { o.ZKMaxRequest = 1 },
 		`--max-request is 0, want 1024 bytes or more`:                     func(o *Options) { o.MaxRequest = 0 },
 		`--zk-session-timeout is 1ns, want 1s or more`:                    func(o *Options) { o.ZKSessionTimeout = 1 },
 		`--listen is "10260", want [host]:port`:                           func(o *Options) { o.Listen = "10260" },

@@ -253,9 +253,11 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership, master m
 		})
 	}
 	group.Go(func() error {
-		if l.core, err = i.remember(ctx, leadership, state); err != nil {
+		core, err := i.remember(ctx, leadership, state)
+		if err != nil {
 			return err
 		}
+		l.core = core
 		close(loaded)
 		i.api.lead(l)
 		i.metrics.leading.Set(1)
@@ -268,10 +270,12 @@ func (i *instance) lead(ctx context.Context, leadership *zk.Leadership, master m
 
 // remember makes the core of what was saved: of the state, and of the nodes, which are still to be read.
 func (i *instance) remember(ctx context.Context, leadership *zk.Leadership, state scheduler.State) (*scheduler.Core, error) {
-	began, err := time.Now(), error(nil)
-	if state.Nodes, err = leadership.LoadNodes(ctx); err != nil {
+	began := time.Now()
+	nodes, err := leadership.LoadNodes(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("load the saved state: %w", err)
 	}
+	state.Nodes = nodes
 	config := scheduler.DefaultConfig()
 	config.ReconcileEvery = i.ReconcileEvery
 	config.JoinByToken = i.Nodes.byToken()

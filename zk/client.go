@@ -26,8 +26,8 @@ type Options struct {
 	// is elected. It should be three of ZooKeeper's ticks at least (6 s by default), and ZooKeeper bounds it by 2 and 20 of
 	// them. 0 means DefaultSessionTimeout.
 	SessionTimeout time.Duration
-	// MaxRequest is how many bytes one request may have, from 64 KiB to 1 MiB, of which go-zookeeper can send no more. 0 means
-	// DefaultMaxRequest.
+	// MaxRequest is how many bytes one request may have, 65,536 to 1,000,000: ZooKeeper takes 1 MiB with what
+	// belongs to it (jute.maxbuffer). 0 means DefaultMaxRequest.
 	MaxRequest int
 	// WorldRead lets everybody read what we create, where the URL has credentials. Without credentials everybody may do
 	// anything.
@@ -72,8 +72,8 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if o.MaxRequest == 0 {
 		o.MaxRequest = DefaultMaxRequest
 	}
-	if o.MaxRequest < 64<<10 || o.MaxRequest > 1<<20 {
-		return nil, fmt.Errorf("open ZooKeeper: largest request is %d bytes, want 65536 to 1048576", o.MaxRequest)
+	if o.MaxRequest < 64<<10 || o.MaxRequest > 1_000_000 {
+		return nil, fmt.Errorf("open ZooKeeper: largest request is %d bytes, want 65536 to 1000000", o.MaxRequest)
 	}
 	if o.SessionTimeout < 100*time.Millisecond || o.SessionTimeout > time.Hour {
 		return nil, fmt.Errorf("open ZooKeeper: session timeout is %s, want 100ms to 1h", o.SessionTimeout)

@@ -181,13 +181,17 @@ func (c *Client) Leader(ctx context.Context) (string, error) {
 	return c.inLine(ctx, 0)
 }
 
-// Next is the address of the candidate that leads when the leader of now ends. It fails as Leader does, with ErrNoLeader when nobody
-// stands by.
+// Next is the address of the candidate that leads when the leader of now ends; empty if nobody stands by. It fails with
+// ErrDisconnected as soon as there is no connection.
 func (c *Client) Next(ctx context.Context) (string, error) {
-	return c.inLine(ctx, 1)
+	address, err := c.inLine(ctx, 1)
+	if errors.Is(err, ErrNoLeader) {
+		return "", nil
+	}
+	return address, err
 }
 
-// inLine is the address of the candidate with so many before it.
+// inLine is the address of the candidate with so many before it; ErrNoLeader: there is none.
 func (c *Client) inLine(ctx context.Context, before int) (string, error) {
 	ctx, cancel := c.connected(ctx)
 	defer cancel()

@@ -73,7 +73,7 @@ func leaderAbdicates(t *testing.T) {
 	require.NotEqual(t, leading.Address, successor.Address)
 	require.Contains(t, said, successor.Address)
 	_, err = shared.Command(t.Context(), "abdicate")
-	require.ErrorContains(t, err, "no other instance stands by to lead, start one")
+	require.ErrorContains(t, err, "no other instance stands by to lead: start one")
 	require.Equal(t, names(nodes), names(nodesReady(t, 3)))
 	require.ElementsMatch(t, tasks, activeTasks(t))
 	restartInstances(t)

@@ -10,7 +10,7 @@ import (
 	"k8s-framework/scheduler"
 )
 
-// maxBatch is how many calls are made together at most, as the framework does with the events that wait.
+// maxBatch is how many calls are made together at most; the framework makes those of all events that wait, four times as many.
 const maxBatch = 1000
 
 // runOurs asks the masters in turn, as the framework does where there is no ZooKeeper.
